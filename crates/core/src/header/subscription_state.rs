@@ -1,0 +1,131 @@
+//! Subscription-State (RFC 6665 §4.1.3, §8.2.3).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+use super::{delta_seconds, lex};
+
+/// A Subscription-State value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionState {
+    /// The state itself.
+    pub state: Substate,
+    /// Why the subscription ended.
+    pub reason: Option<Reason>,
+    /// Seconds that the subscription still lasts.
+    pub expires: Option<u32>,
+    /// Seconds to wait before a new subscription.
+    pub retry_after: Option<u32>,
+}
+
+/// The state token; case does not matter (SUB-65).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Substate {
+    /// The subscription was accepted.
+    Active,
+    /// The notifier waits for a decision.
+    Pending,
+    /// The subscription is over.
+    Terminated,
+    /// A state of an extension, as written.
+    Other(String),
+}
+
+/// The reason token of a terminated subscription; case does not matter (SUB-65).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Subscribe anew at once, elsewhere.
+    Deactivated,
+    /// Subscribe anew later.
+    Probation,
+    /// The notifier refuses.
+    Rejected,
+    /// It was not refreshed in time.
+    Timeout,
+    /// The notifier could not get a decision.
+    Giveup,
+    /// The resource is no more.
+    Noresource,
+    /// The state will not change any more.
+    Invariant,
+    /// A reason of an extension, as written.
+    Other(String),
+}
+
+impl SubscriptionState {
+    /// Reads a value; none when it does not begin with a token. Parameters without a readable value are as absent.
+    #[must_use]
+    pub fn parse(value: &str) -> Option<Self> {
+        let (state, params) = lex::split_once(value, b';').unwrap_or((value, ""));
+        let seconds = |name| delta_seconds(&lex::unquoted(lex::raw_param(params, name)?));
+        Some(Self {
+            state: Substate::parse(state)?,
+            reason: lex::raw_param(params, "reason").and_then(Reason::parse),
+            expires: seconds("expires"),
+            retry_after: seconds("retry-after"),
+        })
+    }
+}
+
+impl Substate {
+    fn parse(text: &str) -> Option<Self> {
+        let text = lex::trim(text);
+        let known = [Self::Active, Self::Pending, Self::Terminated];
+        lex::is_token(text).then(|| {
+            known
+                .into_iter()
+                .find(|state| state.as_str().eq_ignore_ascii_case(text))
+                .unwrap_or_else(|| Self::Other(text.to_owned()))
+        })
+    }
+
+    /// The token, in lower case for the known ones.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Terminated => "terminated",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+impl Reason {
+    /// Reads a reason token, also one in quotes; none for an empty one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = lex::unquoted(lex::trim(text));
+        let known = [
+            Self::Deactivated,
+            Self::Probation,
+            Self::Rejected,
+            Self::Timeout,
+            Self::Giveup,
+            Self::Noresource,
+            Self::Invariant,
+        ];
+        if text.is_empty() {
+            return None;
+        }
+        known
+            .into_iter()
+            .find(|reason| reason.as_str().eq_ignore_ascii_case(&text))
+            .or(Some(Self::Other(text)))
+    }
+
+    /// The token, in lower case for the known ones.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Deactivated => "deactivated",
+            Self::Probation => "probation",
+            Self::Rejected => "rejected",
+            Self::Timeout => "timeout",
+            Self::Giveup => "giveup",
+            Self::Noresource => "noresource",
+            Self::Invariant => "invariant",
+            Self::Other(text) => text,
+        }
+    }
+}
