@@ -1,5 +1,13 @@
 //! Block lists and the verdict on a roster user (OMA-15…17).
 
 mod list;
+mod mark;
+pub mod plain;
+mod sources;
 
 pub use list::{BlockList, Entry, SourceState, Update};
+pub use mark::{BlockedBy, Candidates, Mark, Via};
+pub use sources::{BlockLists, Changed, SourceStatus};
+
+#[cfg(test)]
+mod tests;
