@@ -1,0 +1,380 @@
+//! The pull reader: one event after another, each checked before it is handed out.
+
+use alloc::vec::Vec;
+
+use memchr::{memchr, memchr3, memmem};
+
+use super::chars::{first_illegal, ncname_len, space_len};
+use super::declaration;
+use super::error::{Error, Fault};
+use super::limits::Limits;
+use super::namespaces::{Mark, Namespace, Scope};
+use super::tag::Attribute;
+use super::text::{Form, Text, check_references};
+
+/// What comes next in a document. Comments and processing instructions are checked and passed over.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// An element begins; [`Reader::attributes`] are its attributes until the next call of [`Reader::read`].
+    Start(Name<'a>),
+    /// Character data. The text of an element may come in several pieces.
+    Text(Text<'a>),
+    /// The innermost open element ends.
+    End,
+}
+
+/// The expanded name of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// The namespace, by prefix or default declaration.
+    pub namespace: Namespace,
+    /// The name without prefix.
+    pub local: &'a str,
+}
+
+/// An element that is open.
+#[derive(Debug, Clone, Copy)]
+struct Open<'a> {
+    /// As written, prefix included: what the end tag has to repeat.
+    name: &'a str,
+    mark: Mark,
+}
+
+/// Reads one document from its first byte to its last. After an error it gives that error again.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub(super) src: &'a str,
+    pub(super) pos: usize,
+    /// Bytes before `src`: the byte order mark.
+    pub(super) base: usize,
+    pub(super) limits: Limits,
+    pub(super) scope: Scope<'a>,
+    pub(super) attributes: Vec<Attribute<'a>>,
+    open: Vec<Open<'a>>,
+    /// An empty-element tag was read; its end is the next event.
+    pending_end: bool,
+    root_seen: bool,
+    /// There is a carriage return somewhere, so line ends have to be looked at.
+    carriage_returns: bool,
+    /// Bytes of character data since the last tag.
+    run: usize,
+    failed: Option<Error>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the beginning of `body`, behind a byte order mark, white space and the XML declaration.
+    ///
+    /// # Errors
+    /// The body is over [`Limits::body`], is not UTF-8, holds a character that XML does not allow, or begins with a
+    /// declaration that is malformed or names another version or encoding.
+    pub fn new(body: &'a [u8], limits: Limits) -> Result<Self, Error> {
+        if body.len() > limits.body {
+            return Err(Error {
+                fault: Fault::TooLong,
+                offset: limits.body,
+            });
+        }
+        let text = core::str::from_utf8(body).map_err(|error| Error {
+            fault: Fault::NotUtf8,
+            offset: error.valid_up_to(),
+        })?;
+        if let Some(offset) = first_illegal(text) {
+            return Err(Error {
+                fault: Fault::IllegalCharacter,
+                offset,
+            });
+        }
+        let src = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        let base = text.len() - src.len();
+        // White space before the declaration is not XML, but servers send it; it harms nobody.
+        let mut pos = space_len(src.as_bytes());
+        let declaration =
+            declaration::read(src.get(pos..).unwrap_or_default()).map_err(|(fault, at)| Error {
+                fault,
+                offset: base + pos + at,
+            })?;
+        pos += declaration.unwrap_or(0);
+        Ok(Self {
+            src,
+            pos,
+            base,
+            limits,
+            scope: Scope::new(limits.namespaces),
+            attributes: Vec::with_capacity(8),
+            open: Vec::with_capacity(16),
+            pending_end: false,
+            root_seen: false,
+            carriage_returns: memchr(b'\r', src.as_bytes()).is_some(),
+            run: 0,
+            failed: None,
+        })
+    }
+
+    /// The handle that `name` has in this document wherever it is declared.
+    ///
+    /// # Errors
+    /// [`Fault::TooManyNamespaces`] when [`Limits::namespaces`] are known already.
+    pub fn namespace(&mut self, name: &'a str) -> Result<Namespace, Error> {
+        self.scope
+            .intern(name.into())
+            .map_err(|fault| self.fault(fault))
+    }
+
+    /// The name of a namespace; empty for [`Namespace::NONE`].
+    pub fn namespace_name(&self, namespace: Namespace) -> &str {
+        self.scope.name(namespace)
+    }
+
+    /// The attributes of the element whose start was read last, in document order.
+    pub fn attributes(&self) -> &[Attribute<'a>] {
+        &self.attributes
+    }
+
+    /// The next event; `None` behind the end of a complete document.
+    ///
+    /// # Errors
+    /// The first fault met, with its place. Nothing can be read after it.
+    pub fn read(&mut self) -> Result<Option<Event<'a>>, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.read_event();
+        if let Err(error) = result {
+            self.failed = Some(error);
+        }
+        result
+    }
+
+    /// Passes over the rest of the innermost open element, its end included.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn skip(&mut self) -> Result<(), Error> {
+        let mut depth = 0_usize;
+        loop {
+            match self.read()? {
+                Some(Event::Start(_)) => depth += 1,
+                Some(Event::End) if depth == 0 => return Ok(()),
+                Some(Event::End) => depth -= 1,
+                Some(Event::Text(_)) => {}
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn read_event(&mut self) -> Result<Option<Event<'a>>, Error> {
+        if self.pending_end {
+            self.pending_end = false;
+            return self.close().map(Some);
+        }
+        loop {
+            let Some(first) = self.byte(self.pos) else {
+                return match (self.open.is_empty(), self.root_seen) {
+                    (true, true) => Ok(None),
+                    (true, false) => Err(self.fault(Fault::NoRoot)),
+                    (false, _) => Err(self.fault(Fault::UnexpectedEnd)),
+                };
+            };
+            if first != b'<' {
+                match self.read_text()? {
+                    Some(text) => return Ok(Some(Event::Text(text))),
+                    None => continue,
+                }
+            }
+            match self.byte(self.pos + 1) {
+                Some(b'/') => return self.read_end().map(Some),
+                Some(b'!') => {
+                    if let Some(text) = self.read_bang()? {
+                        return Ok(Some(Event::Text(text)));
+                    }
+                }
+                Some(b'?') => self.read_processing_instruction()?,
+                _ => return self.read_start().map(Some),
+            }
+        }
+    }
+
+    fn read_start(&mut self) -> Result<Event<'a>, Error> {
+        if self.open.is_empty() && self.root_seen {
+            return Err(self.fault(Fault::SecondRoot));
+        }
+        if self.open.len() >= self.limits.depth {
+            return Err(self.fault(Fault::TooDeep));
+        }
+        self.root_seen = true;
+        self.run = 0;
+        let start = self.pos + 1;
+        self.pos = start;
+        let (prefix, local) = self.read_qualified_name()?;
+        let name = self.slice(start, self.pos);
+        let mark = self.scope.mark();
+        self.pending_end = self.read_attributes()?;
+        let namespace = if prefix.is_empty() {
+            self.scope.default()
+        } else {
+            self.scope.resolve(prefix).map_err(|fault| Error {
+                fault,
+                offset: self.base + start,
+            })?
+        };
+        self.open.push(Open { name, mark });
+        Ok(Event::Start(Name { namespace, local }))
+    }
+
+    fn read_end(&mut self) -> Result<Event<'a>, Error> {
+        let Some(open) = self.open.last() else {
+            return Err(self.fault(Fault::UnexpectedEndTag));
+        };
+        let mismatch = self.fault(Fault::MismatchedEndTag);
+        let rest = self.slice(self.pos + 2, self.src.len());
+        let after = rest.strip_prefix(open.name).ok_or(mismatch)?;
+        let spaces = space_len(after.as_bytes());
+        match after.as_bytes().get(spaces) {
+            Some(b'>') => {}
+            Some(_) => return Err(mismatch),
+            None => return Err(self.fault(Fault::UnexpectedEnd)),
+        }
+        self.pos += 2 + open.name.len() + spaces + 1;
+        self.close()
+    }
+
+    fn close(&mut self) -> Result<Event<'a>, Error> {
+        let open = self
+            .open
+            .pop()
+            .ok_or_else(|| self.fault(Fault::UnexpectedEndTag))?;
+        self.scope.reset(open.mark);
+        self.run = 0;
+        Ok(Event::End)
+    }
+
+    /// Character data up to the next `<`; `None` for white space outside the root element.
+    fn read_text(&mut self) -> Result<Option<Text<'a>>, Error> {
+        let start = self.pos;
+        let bytes = self.src.as_bytes();
+        let mut end = start;
+        let mut references = false;
+        while let Some(at) = memchr3(b'<', b'&', b'>', bytes.get(end..).unwrap_or_default()) {
+            end += at;
+            match self.byte(end) {
+                Some(b'&') => references = true,
+                Some(b'>') => {
+                    if end >= start + 2 && self.slice(end - 2, end) == "]]" {
+                        return Err(Error {
+                            fault: Fault::CdataEndInText,
+                            offset: self.base + end - 2,
+                        });
+                    }
+                }
+                _ => break,
+            }
+            end += 1;
+        }
+        if self.byte(end) != Some(b'<') {
+            end = self.src.len();
+        }
+        let raw = self.slice(start, end);
+        if self.open.is_empty() {
+            if space_len(raw.as_bytes()) < raw.len() {
+                return Err(self.fault(Fault::TextOutsideRoot));
+            }
+            self.pos = end;
+            return Ok(None);
+        }
+        if references {
+            check_references(raw, self.base + start)?;
+        }
+        self.count_text(raw.len())?;
+        self.pos = end;
+        let line_ends = self.carriage_returns && memchr(b'\r', raw.as_bytes()).is_some();
+        let form = if references || line_ends {
+            Form::Escaped
+        } else {
+            Form::Plain
+        };
+        Ok(Some(Text::new(raw, form)))
+    }
+
+    fn count_text(&mut self, length: usize) -> Result<(), Error> {
+        self.run = self.run.saturating_add(length);
+        if self.run > self.limits.text {
+            return Err(self.fault(Fault::TextTooLong));
+        }
+        Ok(())
+    }
+
+    /// `<!`: a comment, passed over, or a CDATA section.
+    fn read_bang(&mut self) -> Result<Option<Text<'a>>, Error> {
+        let rest = self.rest();
+        if let Some(comment) = rest.strip_prefix("<!--") {
+            let end = memmem::find(comment.as_bytes(), b"--")
+                .ok_or_else(|| self.fault(Fault::UnexpectedEnd))?;
+            self.pos += 4 + end;
+            if self.byte(self.pos + 2) != Some(b'>') {
+                return Err(self.fault(Fault::DoubleHyphen));
+            }
+            self.pos += 3;
+            return Ok(None);
+        }
+        if let Some(section) = rest.strip_prefix("<![CDATA[") {
+            if self.open.is_empty() {
+                return Err(self.fault(Fault::CdataOutsideRoot));
+            }
+            let end = memmem::find(section.as_bytes(), b"]]>")
+                .ok_or_else(|| self.fault(Fault::UnexpectedEnd))?;
+            self.count_text(end)?;
+            self.pos += 9 + end + 3;
+            let raw = section.get(..end).unwrap_or_default();
+            let form = if memchr(b'\r', raw.as_bytes()).is_some() {
+                Form::LineEnds
+            } else {
+                Form::Plain
+            };
+            return Ok(Some(Text::new(raw, form)));
+        }
+        Err(self.fault(if rest.starts_with("<!DOCTYPE") {
+            Fault::Doctype
+        } else {
+            Fault::MalformedMarkup
+        }))
+    }
+
+    fn read_processing_instruction(&mut self) -> Result<(), Error> {
+        let inner = self.slice(self.pos + 2, self.src.len());
+        let target = inner.get(..ncname_len(inner)).unwrap_or_default();
+        if target.eq_ignore_ascii_case("xml") {
+            return Err(self.fault(Fault::MisplacedDeclaration));
+        }
+        let end = memmem::find(inner.as_bytes(), b"?>")
+            .ok_or_else(|| self.fault(Fault::UnexpectedEnd))?;
+        let after = inner.get(target.len()..end).unwrap_or("?");
+        if target.is_empty() || (!after.is_empty() && space_len(after.as_bytes()) == 0) {
+            return Err(self.fault(Fault::MalformedProcessingInstruction));
+        }
+        self.pos += 2 + end + 2;
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn byte(&self, at: usize) -> Option<u8> {
+        self.src.as_bytes().get(at).copied()
+    }
+
+    #[inline]
+    pub(super) fn rest(&self) -> &'a str {
+        self.src.get(self.pos..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
+        self.src.get(from..to).unwrap_or_default()
+    }
+
+    /// A fault at the current place.
+    pub(super) fn fault(&self, fault: Fault) -> Error {
+        Error {
+            fault,
+            offset: self.base + self.pos,
+        }
+    }
+}
