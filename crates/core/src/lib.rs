@@ -15,10 +15,18 @@
 
 extern crate alloc;
 
+pub mod account;
 pub mod blocklist;
 pub mod conference;
+mod dialog;
 pub mod digest;
+pub mod engine;
 pub mod header;
+pub mod host;
 pub mod message;
+pub mod profile;
+mod random;
+pub mod roster;
+pub mod subscription;
 pub mod uri;
 pub mod xml;

@@ -64,10 +64,17 @@ impl Headers {
             .map(|h| h.value.as_str())
     }
 
-    /// Replaces every line of a header by one with this value; appends it where there was none.
+    /// Replaces every line of a header by one with this value, where the first of them was; appends it where there was
+    /// none.
     pub fn set(&mut self, name: &str, value: impl AsRef<str>) {
+        let place = self.0.iter().position(|h| names_equal(&h.name, name));
         self.remove(name);
         self.push(name, value);
+        if let Some(place) = place
+            && let Some(header) = self.0.pop()
+        {
+            self.0.insert(place, header);
+        }
     }
 
     /// Removes every line of a header.
@@ -180,6 +187,17 @@ mod tests {
             headers.all("Contact").collect::<Vec<_>>(),
             ["<sip:a@x>", "<sip:b@x>"]
         );
+    }
+
+    #[test]
+    fn a_header_is_replaced_where_it_stood() {
+        let mut headers: Headers = [("A", "1"), ("m", "2"), ("B", "3"), ("Contact", "4")]
+            .into_iter()
+            .collect();
+        headers.set("Contact", "5");
+        headers.set("C", "6");
+        let values: Vec<_> = headers.iter().map(|h| h.value.as_str()).collect();
+        assert_eq!(values, ["1", "5", "3", "6"]);
     }
 
     #[test]

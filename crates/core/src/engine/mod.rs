@@ -1,0 +1,420 @@
+//! The one owner of accounts, subscriptions and rosters: input → output, no I/O (SW-11).
+//!
+//! Commands and `handle_*` put something in; then drain [`Engine::poll_action`] and [`Engine::poll_event`] until both are
+//! empty, and call [`Engine::handle_timeout`] at [`Engine::poll_timeout`]. `now` is the host's monotonic time since its
+//! own start and must not go back.
+
+mod event;
+mod notify;
+mod send;
+mod watch;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::account::{Account, AccountId, AccountSettings};
+use crate::blocklist::{SourceStatus, Update};
+use crate::host::{Action, Capabilities, Fact, SubscriptionId, TransactionId};
+use crate::profile::Registration;
+use crate::random::Random;
+use crate::roster::Roster;
+use crate::subscription::{EndReason, Purpose};
+use crate::uri::{Scheme, Uri, UriError};
+pub use event::{Event, State, What};
+use watch::Watch;
+pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
+
+/// Names a conference that is watched. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConferenceId(u64);
+
+/// Why a conference cannot be watched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WatchError {
+    /// The conference's URI is none that SIP can ask for.
+    #[error("the conference URI {uri:?} cannot be used: {fault}; give a sip: or sips: URI")]
+    Uri {
+        /// As given.
+        uri: String,
+        /// What is wrong with it.
+        fault: UriError,
+    },
+    /// Neither sip: nor sips:.
+    #[error("the conference URI {uri:?} is not a sip: or sips: URI")]
+    Scheme {
+        /// As given.
+        uri: String,
+    },
+    /// There is no such account in this engine.
+    #[error("no such account")]
+    NoAccount,
+}
+
+/// Owner of everything that the standards say.
+#[derive(Debug)]
+pub struct Engine {
+    capabilities: Capabilities,
+    random: Random,
+    accounts: HashMap<AccountId, Account>,
+    watches: HashMap<ConferenceId, Box<Watch>>,
+    /// Call-ID of each live dialog of a transaction host.
+    by_call_id: HashMap<String, ConferenceId>,
+    by_transaction: HashMap<TransactionId, Sent>,
+    by_subscription: HashMap<SubscriptionId, ConferenceId>,
+    timers: BTreeSet<(Duration, ConferenceId)>,
+    actions: VecDeque<Action>,
+    events: VecDeque<Event>,
+    next_id: u64,
+    /// Set once the host stops: everything that is not ended by then is abandoned (SW-13).
+    deadline: Option<Duration>,
+}
+
+/// A request of a transaction host that awaits its response.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    conference: ConferenceId,
+    purpose: Purpose,
+    expires: u32,
+    /// Attempt it belongs to; a response to an older attempt means nothing any more.
+    attempt: u32,
+}
+
+impl Engine {
+    /// An engine for a host of this kind. The seed must be unguessable and fresh (SEC-01).
+    #[must_use]
+    pub fn new(capabilities: Capabilities, seed: [u8; 32]) -> Self {
+        Self {
+            capabilities,
+            random: Random::new(seed),
+            accounts: HashMap::new(),
+            watches: HashMap::new(),
+            by_call_id: HashMap::new(),
+            by_transaction: HashMap::new(),
+            by_subscription: HashMap::new(),
+            timers: BTreeSet::new(),
+            actions: VecDeque::new(),
+            events: VecDeque::new(),
+            next_id: 0,
+            deadline: None,
+        }
+    }
+
+    fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// Adds a user on a SIP core.
+    pub fn add_account(
+        &mut self,
+        settings: AccountSettings,
+        registration: Registration,
+    ) -> AccountId {
+        let id = AccountId(self.fresh_id() as u32);
+        self.accounts
+            .insert(id, Account::new(settings, registration));
+        id
+    }
+
+    /// The host's registration facts changed; later requests use them.
+    pub fn set_registration(&mut self, account: AccountId, registration: Registration) {
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.registration = registration;
+        }
+    }
+
+    /// Watches a conference: IM Session Identity or IM Group Identity (OMA-01…03, OMA-06).
+    ///
+    /// # Errors
+    /// When the URI is no SIP URI, or the account does not exist.
+    pub fn watch(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        conference: &str,
+    ) -> Result<ConferenceId, WatchError> {
+        let uri = Uri::parse(conference).map_err(|fault| WatchError::Uri {
+            uri: conference.to_string(),
+            fault,
+        })?;
+        if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
+            return Err(WatchError::Scheme {
+                uri: conference.to_string(),
+            });
+        }
+        let Some(held) = self.accounts.get(&account) else {
+            return Err(WatchError::NoAccount);
+        };
+        let watch = Watch::new(account, &held.settings, conference, self.capabilities.kind);
+        let id = ConferenceId(self.fresh_id());
+        self.watches.insert(id, Box::new(watch));
+        self.tell_lists(id, account, None);
+        self.with(now, id, |_, watch| watch.subscription.start(now));
+        Ok(id)
+    }
+
+    /// Ends a subscription; an [`What::Ended`] follows (SUB-66…68).
+    pub fn unsubscribe(&mut self, now: Duration, conference: ConferenceId) {
+        self.with(now, conference, |_, watch| {
+            watch.subscription.unsubscribe(now);
+        });
+    }
+
+    /// Ends all subscriptions; whatever is not ended after `patience` is abandoned (SW-13).
+    pub fn stop(&mut self, now: Duration, patience: Duration) {
+        self.deadline = Some(now + patience);
+        for id in self.conferences() {
+            self.unsubscribe(now, id);
+        }
+    }
+
+    /// Removes a conference that has ended; its roster is gone. One that has not ended stays.
+    pub fn remove(&mut self, conference: ConferenceId) {
+        if self
+            .watches
+            .get(&conference)
+            .is_some_and(|watch| watch.subscription.is_ended())
+        {
+            if let Some(watch) = self.watches.remove(&conference) {
+                self.forget_dialog(&watch);
+                if let Some(at) = watch.armed {
+                    self.timers.remove(&(at, conference));
+                }
+            }
+        }
+    }
+
+    /// Conferences held, ended ones included until they are removed.
+    #[must_use]
+    pub fn conferences(&self) -> Vec<ConferenceId> {
+        let mut ids: Vec<_> = self.watches.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The conference's URI as given.
+    #[must_use]
+    pub fn conference_uri(&self, conference: ConferenceId) -> Option<&str> {
+        self.watches
+            .get(&conference)
+            .map(|watch| watch.uri.as_str())
+    }
+
+    /// The roster as it stands.
+    #[must_use]
+    pub fn roster(&self, conference: ConferenceId) -> Option<&Roster> {
+        self.watches.get(&conference).map(|watch| &watch.roster)
+    }
+
+    /// The state as last told.
+    #[must_use]
+    pub fn state(&self, conference: ConferenceId) -> Option<State> {
+        self.watches
+            .get(&conference)
+            .and_then(|watch| watch.state.clone())
+    }
+
+    /// State of every block-list source of an account, in order of precedence.
+    pub fn sources(&self, account: AccountId) -> impl Iterator<Item = SourceStatus<'_>> {
+        self.accounts
+            .get(&account)
+            .into_iter()
+            .flat_map(|account| account.lists.sources())
+    }
+
+    /// A block-list source is there and will report; until then its list is not known (SW-17).
+    pub fn add_source(&mut self, account: AccountId, source: &str) {
+        if let Some(account) = self.accounts.get_mut(&account) {
+            account.lists.configure(source);
+        }
+        self.remark(account);
+    }
+
+    /// A block-list source reported. Rosters are marked anew at once; the SIP side is not touched (XDM-80, SEC-15).
+    pub fn handle_block_list(&mut self, account: AccountId, source: &str, update: Update) {
+        let Some(held) = self.accounts.get_mut(&account) else {
+            return;
+        };
+        held.lists.set(source, update);
+        held.heard.insert(source.to_string());
+        for id in self.conferences_of(account) {
+            self.tell_lists(id, account, Some(source));
+        }
+        self.remark(account);
+    }
+
+    /// Tells the state of one source, or of all that have reported.
+    fn tell_lists(&mut self, id: ConferenceId, account: AccountId, only: Option<&str>) {
+        let Some(held) = self.accounts.get(&account) else {
+            return;
+        };
+        for status in held.lists.sources() {
+            if only.map_or_else(
+                || held.heard.contains(status.name),
+                |only| only == status.name,
+            ) {
+                self.events.push_back(Event {
+                    conference: id,
+                    what: What::BlockList {
+                        source: Arc::from(status.name),
+                        state: status.state,
+                        entries: status.entries,
+                        etag: status.etag.map(ToString::to_string),
+                    },
+                });
+            }
+        }
+    }
+
+    fn conferences_of(&self, account: AccountId) -> Vec<ConferenceId> {
+        let mut ids: Vec<_> = self
+            .watches
+            .iter()
+            .filter(|(_, watch)| watch.account == account)
+            .map(|(id, _)| *id)
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    fn remark(&mut self, account: AccountId) {
+        for id in self.conferences_of(account) {
+            let (Some(watch), Some(held)) =
+                (self.watches.get_mut(&id), self.accounts.get(&account))
+            else {
+                continue;
+            };
+            for what in watch.roster.remark(&held.lists) {
+                self.tell(id, what);
+            }
+        }
+    }
+
+    /// A host reports a response, a failure or the end of a dialog.
+    pub fn handle_fact(&mut self, now: Duration, fact: Fact) {
+        match fact {
+            Fact::Response {
+                transaction,
+                response,
+            } => self.handle_response(now, transaction, &response),
+            Fact::Failed {
+                transaction,
+                failure,
+            } => {
+                if let Some(sent) = self.by_transaction.remove(&transaction) {
+                    self.handle_failure(now, sent, failure);
+                }
+            }
+            Fact::DialogResponse {
+                subscription,
+                response,
+            } => {
+                if let Some(sent) = self.sent_in(subscription) {
+                    self.handle_final(now, sent, &response);
+                }
+            }
+            Fact::DialogFailed {
+                subscription,
+                failure,
+            } => {
+                if let Some(sent) = self.sent_in(subscription) {
+                    self.handle_failure(now, sent, failure);
+                }
+            }
+            Fact::FlowLost => {
+                for id in self.conferences() {
+                    self.with(now, id, |_, watch| watch.subscription.flow_lost(now));
+                }
+            }
+            Fact::Terminated { subscription } => {
+                if let Some(id) = self.by_subscription.remove(&subscription) {
+                    self.with(now, id, |engine, watch| {
+                        watch.subscription.handle_failure(
+                            now,
+                            Purpose::Refresh,
+                            crate::subscription::Cause::Expired,
+                            &mut engine.random,
+                        );
+                    });
+                }
+            }
+        }
+    }
+
+    /// Time has come to [`Self::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.deadline = None;
+            for id in self.conferences() {
+                self.with(now, id, |_, watch| {
+                    watch.subscription.abandon(EndReason::Unsubscribed);
+                });
+            }
+        }
+        while let Some((at, id)) = self.timers.first().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.remove(&(at, id));
+            if let Some(watch) = self.watches.get_mut(&id) {
+                watch.armed = None;
+            }
+            self.with(now, id, |engine, watch| {
+                watch.subscription.handle_timeout(now, &mut engine.random);
+            });
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called; none while nothing is pending.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let first = self.timers.first().map(|(at, _)| *at);
+        first.into_iter().chain(self.deadline).min()
+    }
+
+    /// The next thing the host is to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The next thing a user would want to see.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn tell(&mut self, conference: ConferenceId, what: What) {
+        self.events.push_back(Event { conference, what });
+    }
+
+    /// Does something to a watch, then carries out its steps and arms its timer.
+    fn with<R>(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        action: impl FnOnce(&mut Self, &mut Watch) -> R,
+    ) -> Option<R> {
+        // Taken out for the time being, so that the engine's own parts stay at hand.
+        let mut watch = self.watches.remove(&id)?;
+        let result = action(self, &mut watch);
+        self.settle(now, id, &mut watch);
+        self.watches.insert(id, watch);
+        Some(result)
+    }
+
+    fn sent_in(&self, subscription: SubscriptionId) -> Option<Sent> {
+        let conference = *self.by_subscription.get(&subscription)?;
+        let watch = self.watches.get(&conference)?;
+        Some(Sent {
+            conference,
+            purpose: watch.last_purpose,
+            expires: 0,
+            attempt: watch.attempt,
+        })
+    }
+}

@@ -1,0 +1,260 @@
+//! The way of a NOTIFY: matched, ordered, its state taken, its documents merged, answered at once (RFC 6665 §4.1.3).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::send::{CONFERENCE_INFO, EVENT};
+use super::watch::Watch;
+use super::{ConferenceId, Engine, What};
+use crate::conference::DeviationCode;
+use crate::dialog::Standing;
+use crate::header::multipart;
+use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
+use crate::host::{Answer, SubscriptionId};
+use crate::message::{Headers, Request};
+use crate::roster::News;
+use crate::subscription::EndReason;
+
+impl Engine {
+    /// A transaction host received a request. None: it is not for the engine, and the host goes on with it (481 for a
+    /// NOTIFY that nobody takes, SUB-27).
+    pub fn handle_request(&mut self, now: Duration, request: &Request) -> Option<Answer> {
+        if request.method != "NOTIFY" {
+            return None;
+        }
+        let headers = &request.headers;
+        let id = *self.by_call_id.get(headers.get("Call-ID")?)?;
+        let tag = headers.get("To").and_then(header::tag)?;
+        // Whoever guesses a Call-ID must also guess our tag (SUB-22, SEC-01).
+        let dialog = self.watches.get(&id)?.dialog.as_ref()?;
+        if dialog.local_tag != tag {
+            return None;
+        }
+        self.take(now, id, |engine, watch| {
+            let length = headers
+                .get("Content-Length")
+                .and_then(header::delta_seconds);
+            if length.is_some_and(|length| length as usize > request.body.len()) {
+                // The rest is lost: not the server's fault, so it is asked for the whole state (RFC 3261 §18.3).
+                watch.subscription.flow_lost(now);
+                let ended = engine.run_steps(now, id, watch);
+                return (Answer::new(400), ended);
+            }
+            engine.notify_in_dialog(now, id, watch, headers, &request.body)
+        })
+    }
+
+    /// A dialog host or watching host received a NOTIFY for one of its dialogs.
+    pub fn handle_notification(
+        &mut self,
+        now: Duration,
+        subscription: SubscriptionId,
+        headers: &Headers,
+        body: &[u8],
+    ) -> Answer {
+        let Some(id) = self.by_subscription.get(&subscription).copied() else {
+            return Answer::new(481);
+        };
+        self.take(now, id, |engine, watch| {
+            if let Some(contact) = header::addresses(headers.all("Contact")).into_iter().next() {
+                watch.server = Some(contact.uri);
+            }
+            engine.notified(now, id, watch, headers, body)
+        })
+        .unwrap_or_else(|| Answer::new(481))
+    }
+
+    fn take(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        action: impl FnOnce(&mut Self, &mut Watch) -> (Answer, Option<EndReason>),
+    ) -> Option<Answer> {
+        let mut watch = self.watches.remove(&id)?;
+        let (answer, ended) = action(self, &mut watch);
+        watch.last_answer = answer.status;
+        self.finish(now, id, &mut watch, ended);
+        self.watches.insert(id, watch);
+        Some(answer)
+    }
+
+    fn notify_in_dialog(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        watch: &mut Watch,
+        headers: &Headers,
+        body: &[u8],
+    ) -> (Answer, Option<EndReason>) {
+        let Some(dialog) = &mut watch.dialog else {
+            return (Answer::new(481), None);
+        };
+        match dialog.standing(headers) {
+            Standing::Foreign => return (Answer::new(481), None),
+            Standing::Malformed => return (Answer::new(400), None),
+            Standing::Repeated => return (Answer::new(watch.last_answer), None),
+            Standing::OutOfOrder => {
+                self.tell_deviation(
+                    id,
+                    watch,
+                    DeviationCode::CseqOrder,
+                    "a NOTIFY came with a lower CSeq than one before it (RFC 3261 §12.2.2)",
+                );
+                return (Answer::new(500), None);
+            }
+            Standing::Next => {}
+        }
+        let made = dialog.is_made();
+        match headers.get("Event").and_then(Event::parse) {
+            Some(event) if event.package == EVENT && event.id.is_none() => {}
+            Some(event) if event.package == EVENT => {
+                self.tell_deviation(
+                    id,
+                    watch,
+                    DeviationCode::EventId,
+                    "a NOTIFY carries an Event id that was not asked for (RFC 6665 §8.2.1)",
+                );
+                return (Answer::new(481), None);
+            }
+            _ if made => return (Answer::new(489), None),
+            _ => return (Answer::new(481), None),
+        }
+        if headers.get("Subscription-State").is_none() {
+            return self.without_state(id, watch);
+        }
+        if !made && self.capabilities.keeps_order {
+            self.tell_deviation(
+                id,
+                watch,
+                DeviationCode::NotifyBeforeResponse,
+                "the first NOTIFY came before the response to SUBSCRIBE, as RFC 6665 §4.1.2.4 allows",
+            );
+        }
+        if let Some(dialog) = &mut watch.dialog {
+            if !dialog.handle_notify(headers) {
+                self.tell_deviation(
+                    id,
+                    watch,
+                    DeviationCode::ContactMissing,
+                    "a NOTIFY has no usable Contact (RFC 6665 §4.2.2)",
+                );
+            } else {
+                watch.server = Some(dialog.remote_target().into());
+            }
+        }
+        self.notified(now, id, watch, headers, body)
+    }
+
+    fn without_state(
+        &mut self,
+        id: ConferenceId,
+        watch: &mut Watch,
+    ) -> (Answer, Option<EndReason>) {
+        self.tell_deviation(
+            id,
+            watch,
+            DeviationCode::NotifyWithoutState,
+            "a NOTIFY has no Subscription-State (RFC 6665 §4.1.3); refused with 400",
+        );
+        (Answer::new(400), None)
+    }
+
+    fn notified(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        watch: &mut Watch,
+        headers: &Headers,
+        body: &[u8],
+    ) -> (Answer, Option<EndReason>) {
+        let Some(state) = headers
+            .get("Subscription-State")
+            .and_then(SubscriptionState::parse)
+        else {
+            return self.without_state(id, watch);
+        };
+        let (answer, news) = self.documents(now, watch, headers, body);
+        watch.resync.answered();
+        let terminated = state.state == Substate::Terminated;
+        watch
+            .subscription
+            .handle_notify(now, &state, &mut self.random);
+        if news.gone && !terminated {
+            watch.end_as = Some(EndReason::Deleted);
+            watch.subscription.unsubscribe(now);
+        }
+        // The order of the event stream: state first, the end last.
+        let ended = self.run_steps(now, id, watch);
+        let (shown, why) = (
+            watch.subscription.shown(),
+            watch.state.as_ref().and_then(|state| state.why),
+        );
+        let retry_in = watch.state.as_ref().and_then(|state| state.retry_in);
+        self.tell_state(id, watch, shown, why, retry_in);
+        for what in news.events {
+            self.tell(id, what);
+        }
+        for deviation in news.deviations {
+            self.tell(
+                id,
+                What::Deviation {
+                    code: deviation.code,
+                    detail: deviation.detail,
+                },
+            );
+        }
+        if answer.status == 415 {
+            self.tell_deviation(
+                id,
+                watch,
+                DeviationCode::WrongContentType,
+                "a NOTIFY carries a body that was not asked for; refused with 415",
+            );
+        }
+        (answer, ended)
+    }
+
+    /// Merges the documents of a body; the answer is 200, or 415 for what cannot be read (SUB-34…36).
+    fn documents(
+        &mut self,
+        now: Duration,
+        watch: &mut Watch,
+        headers: &Headers,
+        body: &[u8],
+    ) -> (Answer, News) {
+        let mut news = News::default();
+        if body.is_empty() {
+            return (Answer::new(200), news);
+        }
+        let encoding = headers.get("Content-Encoding").unwrap_or("identity");
+        if !encoding.eq_ignore_ascii_case("identity") {
+            return (Answer::new(415).with("Accept-Encoding", "identity"), news);
+        }
+        let media = headers.get("Content-Type").and_then(MediaType::parse);
+        let mut bodies: Vec<&[u8]> = Vec::new();
+        match &media {
+            Some(media) if media.is(CONFERENCE_INFO) => bodies.push(body),
+            Some(media) => {
+                for part in multipart::parts(media, body).unwrap_or_default() {
+                    if part.media_type().is_some_and(|m| m.is(CONFERENCE_INFO)) {
+                        bodies.push(part.body);
+                    }
+                }
+            }
+            None => {}
+        }
+        if bodies.is_empty() {
+            return (Answer::new(415).with("Accept", CONFERENCE_INFO), news);
+        }
+        let Some(account) = self.accounts.get(&watch.account) else {
+            return (Answer::new(200), news);
+        };
+        for body in bodies {
+            let mut more = watch.roster.apply(now, body, &account.lists);
+            news.events.append(&mut more.events);
+            news.deviations.append(&mut more.deviations);
+            news.gone |= more.gone;
+        }
+        (Answer::new(200), news)
+    }
+}

@@ -1,0 +1,259 @@
+//! One watched conference: its subscription, its dialog, its roster, and what was last told of them (RFC 4575 §3).
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use super::{ConferenceId, Engine, Purpose, State, What};
+use crate::account::{AccountId, AccountSettings};
+use crate::conference::DeviationCode;
+use crate::dialog::Dialog;
+use crate::host::{HostKind, SubscriptionId};
+use crate::roster::Roster;
+use crate::subscription::{Cause, EndReason, Shown, Step, Subscription};
+
+/// A request for full state that did not bring it is repeated after this, doubled each time (CONF-09, SEC-18).
+pub const RESYNC_BACKOFF_FIRST: Duration = Duration::from_secs(2);
+/// Longest pause between two requests for full state.
+pub const RESYNC_BACKOFF_MAX: Duration = Duration::from_secs(300);
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) account: AccountId,
+    /// The conference as the user named it.
+    pub(crate) uri: String,
+    pub(crate) subscription: Subscription,
+    /// Transaction hosts only; none before the first attempt and after a loss.
+    pub(crate) dialog: Option<Dialog>,
+    /// Dialog and watching hosts only.
+    pub(crate) handle: Option<SubscriptionId>,
+    pub(crate) attempt: u32,
+    pub(crate) last_purpose: Purpose,
+    pub(crate) roster: Roster,
+    pub(crate) server: Option<String>,
+    pub(crate) last_status: Option<u16>,
+    /// Answer to the last NOTIFY, for its repetition (SUB-31).
+    pub(crate) last_answer: u16,
+    pub(crate) state: Option<State>,
+    /// SIP-side deviations told in this subscription.
+    deviations: u64,
+    pub(crate) resync: Resync,
+    /// Overrides the reason of the end that we asked for.
+    pub(crate) end_as: Option<EndReason>,
+    pub(crate) armed: Option<Duration>,
+}
+
+/// Requests for full state (RFC 4575 §4.6): one at a time, repeated with back-off.
+#[derive(Debug, Default)]
+pub(crate) struct Resync {
+    outstanding: bool,
+    tries: u8,
+    not_before: Duration,
+    at: Option<Duration>,
+}
+
+impl Resync {
+    /// The refresh was answered by a NOTIFY or failed: another one may follow.
+    pub(crate) fn answered(&mut self) {
+        self.outstanding = false;
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(
+        account: AccountId,
+        settings: &AccountSettings,
+        uri: &str,
+        kind: HostKind,
+    ) -> Self {
+        let mut subscription = settings.subscription.clone();
+        subscription.host_refreshes |= kind == HostKind::Watching;
+        Self {
+            account,
+            uri: uri.to_string(),
+            subscription: Subscription::new(subscription),
+            dialog: None,
+            handle: None,
+            attempt: 0,
+            last_purpose: Purpose::Initial,
+            roster: Roster::new(settings.conference.clone(), uri),
+            server: None,
+            last_status: None,
+            last_answer: 200,
+            state: None,
+            deviations: 0,
+            resync: Resync::default(),
+            end_as: None,
+            armed: None,
+        }
+    }
+
+    /// True the first time in a subscription.
+    pub(crate) fn first_time(&mut self, code: DeviationCode) -> bool {
+        let bit = 1u64 << (code as u64 & 63);
+        let first = self.deviations & bit == 0;
+        self.deviations |= bit;
+        first
+    }
+
+    pub(crate) fn begin_attempt(&mut self) {
+        self.attempt += 1;
+        self.deviations = 0;
+        self.resync = Resync::default();
+        self.roster.begin_subscription();
+    }
+
+    /// Decides on a request for full state; true when it is to be sent now.
+    fn wants_full_state(&mut self, now: Duration) -> bool {
+        let resync = &mut self.resync;
+        resync.at = None;
+        if self.roster.full_state().is_none() {
+            *resync = Resync {
+                not_before: resync.not_before,
+                ..Resync::default()
+            };
+            return false;
+        }
+        if resync.outstanding || self.subscription.shown() != Shown::Active {
+            return false;
+        }
+        if now < resync.not_before {
+            resync.at = Some(resync.not_before);
+            return false;
+        }
+        resync.outstanding = true;
+        let pause = RESYNC_BACKOFF_FIRST.saturating_mul(1 << resync.tries.min(16));
+        resync.not_before = now + pause.min(RESYNC_BACKOFF_MAX);
+        resync.tries = resync.tries.saturating_add(1);
+        true
+    }
+}
+
+impl Engine {
+    /// Carries out the steps of a watch, asks for full state where it is needed, arms its timer.
+    pub(super) fn settle(&mut self, now: Duration, id: ConferenceId, watch: &mut Watch) {
+        let ended = self.run_steps(now, id, watch);
+        self.finish(now, id, watch, ended);
+    }
+
+    /// Carries out the steps; an end is returned, for it is told last.
+    pub(super) fn run_steps(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        watch: &mut Watch,
+    ) -> Option<EndReason> {
+        let mut ended = None;
+        while let Some(step) = watch.subscription.poll_step() {
+            match step {
+                Step::Subscribe { expires } => {
+                    watch.begin_attempt();
+                    self.subscribe(id, watch, expires);
+                }
+                Step::SubscribeAgain { expires } => self.subscribe_again(id, watch, expires),
+                Step::Refresh { expires } => self.refresh(id, watch, expires),
+                Step::Unsubscribe => self.send_unsubscribe(id, watch),
+                Step::Forget => {
+                    self.forget_dialog(watch);
+                    watch.dialog = None;
+                }
+                Step::Changed {
+                    shown,
+                    why,
+                    retry_in,
+                } => self.tell_state(id, watch, shown, why, retry_in),
+                Step::Ended(reason) => {
+                    let shown = watch.subscription.shown();
+                    let why = watch.state.as_ref().and_then(|state| state.why);
+                    self.tell_state(id, watch, shown, why, None);
+                    ended = Some(watch.end_as.take().unwrap_or(reason));
+                }
+            }
+        }
+        let _ = now;
+        ended
+    }
+
+    /// The end of each input: full state, end, timer.
+    pub(super) fn finish(
+        &mut self,
+        now: Duration,
+        id: ConferenceId,
+        watch: &mut Watch,
+        ended: Option<EndReason>,
+    ) {
+        if ended.is_none() && watch.wants_full_state(now) && watch.subscription.refresh_now(now) {
+            let _ = self.run_steps(now, id, watch);
+        }
+        if let Some(reason) = ended {
+            self.tell(
+                id,
+                What::Ended {
+                    reason,
+                    status: watch.last_status,
+                },
+            );
+        }
+        let wanted = watch
+            .subscription
+            .poll_timeout()
+            .into_iter()
+            .chain(watch.resync.at)
+            .min();
+        if wanted != watch.armed {
+            if let Some(at) = watch.armed {
+                self.timers.remove(&(at, id));
+            }
+            if let Some(at) = wanted {
+                self.timers.insert((at, id));
+            }
+            watch.armed = wanted;
+        }
+    }
+
+    /// Tells the state if it differs from what was told last.
+    pub(super) fn tell_state(
+        &mut self,
+        id: ConferenceId,
+        watch: &mut Watch,
+        shown: Shown,
+        why: Option<Cause>,
+        retry_in: Option<Duration>,
+    ) {
+        let Some(account) = self.accounts.get(&watch.account) else {
+            return;
+        };
+        let state = State {
+            shown,
+            why,
+            retry_in,
+            server: watch.server.clone(),
+            mode: account.settings.profile.mode(),
+            protected: account.registration.protected,
+            roster: watch.roster.state(),
+            hidden_users: watch.roster.hidden_users(),
+        };
+        if watch.state.as_ref() != Some(&state) {
+            watch.state = Some(state.clone());
+            self.tell(id, What::State(state));
+        }
+    }
+
+    /// Tells a SIP-side deviation, once a subscription and code.
+    pub(super) fn tell_deviation(
+        &mut self,
+        id: ConferenceId,
+        watch: &mut Watch,
+        code: DeviationCode,
+        detail: impl Into<String>,
+    ) {
+        if watch.first_time(code) {
+            self.tell(
+                id,
+                What::Deviation {
+                    code,
+                    detail: detail.into(),
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The host contract: what a SIP user agent can do, what it is asked to do, what it reports (OMA-09, SW-11, SW-12).
+//!
+//! There is no `Host` trait and no callback. An adapter states its [`Capabilities`] once, feeds facts to the
+//! [`crate::engine::Engine`] and drains [`Action`]s from it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::message::{Headers, Request, Response};
+use crate::subscription::Cause;
+
+/// What kind of host it is: who owns the dialog of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// It has transactions only; core's `dialog` makes the requests ([`Action::Send`]).
+    Transaction,
+    /// It has dialogs; the engine decides when to send and with which headers.
+    Dialog,
+    /// It also refreshes by itself; the engine only reads NOTIFYs.
+    Watching,
+}
+
+/// What a host sees and lets one control. Stated once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Who owns the dialog.
+    pub kind: HostKind,
+    /// The final NOTIFY after an unsubscribe reaches the engine. False: the unsubscribe itself ends it.
+    pub sees_final_notify: bool,
+    /// Responses and requests reach the engine in the order of the wire. False: an early NOTIFY proves nothing about the
+    /// server.
+    pub keeps_order: bool,
+}
+
+impl Capabilities {
+    /// A host that gives transactions only.
+    pub const TRANSACTION: Self = Self {
+        kind: HostKind::Transaction,
+        sees_final_notify: true,
+        keeps_order: true,
+    };
+    /// A host that owns dialogs.
+    pub const DIALOG: Self = Self {
+        kind: HostKind::Dialog,
+        sees_final_notify: true,
+        keeps_order: true,
+    };
+    /// A host that owns whole subscriptions.
+    pub const WATCHING: Self = Self {
+        kind: HostKind::Watching,
+        sees_final_notify: false,
+        keeps_order: true,
+    };
+}
+
+/// Names a request of a transaction host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TransactionId(pub u64);
+
+/// Names one subscription dialog of a dialog host or watching host. Each attempt has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(pub u64);
+
+/// What the host is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Transaction host: send this request (it adds Via and Content-Length) and report the final response or the failure
+    /// by [`Fact::Response`] or [`Fact::Failed`] with this transaction.
+    Send {
+        /// To report by.
+        transaction: TransactionId,
+        /// The request, whole.
+        request: Request,
+        /// URI of the next hop: the topmost Route, else the Request-URI (RFC 3261 §8.1.2). Headers do not route by
+        /// themselves in every stack.
+        next_hop: String,
+    },
+    /// Dialog host: make a dialog with this SUBSCRIBE.
+    Subscribe {
+        /// The engine's name for the dialog.
+        subscription: SubscriptionId,
+        /// Request-URI and To.
+        target: String,
+        /// Preloaded route set, topmost first.
+        route: Vec<String>,
+        /// Everything else: Event, Accept, Expires, Contact …
+        headers: Headers,
+    },
+    /// Dialog host: send a SUBSCRIBE in the dialog.
+    Refresh {
+        /// Which dialog.
+        subscription: SubscriptionId,
+        /// Event, Accept, Expires …
+        headers: Headers,
+    },
+    /// Dialog host or watching host: end it with Expires: 0 and go on delivering until the final NOTIFY.
+    Unsubscribe {
+        /// Which dialog.
+        subscription: SubscriptionId,
+        /// Event, Expires …
+        headers: Headers,
+    },
+    /// Dialog host or watching host: no more of this dialog, whatever the wire does.
+    Forget {
+        /// Which dialog.
+        subscription: SubscriptionId,
+    },
+}
+
+/// What the host reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A final response. Transaction hosts name the transaction.
+    Response {
+        /// As given by [`Action::Send`].
+        transaction: TransactionId,
+        /// The response.
+        response: Response,
+    },
+    /// No final response will come.
+    Failed {
+        /// As given by [`Action::Send`].
+        transaction: TransactionId,
+        /// Time-out or transport.
+        failure: SendFailure,
+    },
+    /// A final response in a dialog of a dialog host.
+    DialogResponse {
+        /// Which dialog.
+        subscription: SubscriptionId,
+        /// The response.
+        response: Response,
+    },
+    /// The last request in a dialog of a dialog host failed.
+    DialogFailed {
+        /// Which dialog.
+        subscription: SubscriptionId,
+        /// Time-out or transport.
+        failure: SendFailure,
+    },
+    /// The network changed or a connection was lost: notifiers must learn anew where to send (SUB-09).
+    FlowLost,
+    /// A dialog host or watching host has no such dialog any more; nothing else comes for it.
+    Terminated {
+        /// Which dialog.
+        subscription: SubscriptionId,
+    },
+}
+
+/// Why a request got no final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendFailure {
+    /// Timer F (RFC 3261 §17.1.2.2).
+    NoAnswer,
+    /// It could not be sent, or its connection broke.
+    Unreachable,
+}
+
+impl From<SendFailure> for Cause {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::NoAnswer => Self::NoAnswer,
+            SendFailure::Unreachable => Self::Unreachable,
+        }
+    }
+}
+
+/// How a NOTIFY is to be answered, at once (SUB-32).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers to add to those copied from the request.
+    pub headers: Headers,
+}
+
+impl Answer {
+    /// An answer without headers of its own.
+    #[must_use]
+    pub fn new(status: u16) -> Self {
+        Self {
+            status,
+            headers: Headers::new(),
+        }
+    }
+
+    /// The answer with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+}

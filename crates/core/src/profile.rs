@@ -1,0 +1,98 @@
+//! What a request looks like on a plain SIP core (OMA-21…29, RFC 3261); the only place that adds headers by core type.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use crate::message::Headers;
+
+/// Which message is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The SUBSCRIBE that makes a dialog.
+    Initial,
+    /// A SUBSCRIBE in the dialog.
+    InDialog,
+}
+
+/// The SIP core a message is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// RFC 3261 rules only.
+    Sip,
+}
+
+impl Mode {
+    /// The word for event streams.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sip => "sip",
+        }
+    }
+}
+
+/// What the host knows about its registration; empty means that it does not know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registration {
+    /// URI at which this user agent is reached, for Contact (SUB-09).
+    pub contact: String,
+    /// URI of the outbound proxy; with `lr`, or it is a strict router.
+    pub outbound_proxy: Option<String>,
+    /// The path to the next hop is protected (TLS or a security association), SEC-02.
+    pub protected: bool,
+}
+
+/// Decides the headers of each message. `Plain` is the RFC 3261 core; an operator may write his own.
+pub trait Profile: Debug + Send {
+    /// The core it is for.
+    fn mode(&self) -> Mode;
+
+    /// Route set to preload on an initial request, topmost first; in-dialog requests use the dialog's (IMS-30).
+    fn route(&self, registration: &Registration) -> Vec<String>;
+
+    /// Adds what this core wants to the headers of a request.
+    fn decorate(&self, kind: Kind, registration: &Registration, headers: &mut Headers);
+}
+
+/// Feature tag of OMA SIMPLE IM (OMA-21).
+pub const IM_FEATURE_TAG: &str = "+g.oma.sip-im";
+/// Product token of an OMA SIMPLE IM client (OMA-24).
+pub const IM_CLIENT_TOKEN: &str = "IM-client/OMA1.0";
+
+/// Plain SIP: outbound proxy, Contact with the feature tag, nothing of IMS (SW-02, SW-03).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plain;
+
+impl Profile for Plain {
+    fn mode(&self) -> Mode {
+        Mode::Sip
+    }
+
+    fn route(&self, registration: &Registration) -> Vec<String> {
+        registration
+            .outbound_proxy
+            .iter()
+            .map(|uri| format!("<{uri}>"))
+            .collect()
+    }
+
+    fn decorate(&self, kind: Kind, registration: &Registration, headers: &mut Headers) {
+        headers.push(
+            "Contact",
+            format!("<{}>;{IM_FEATURE_TAG}", registration.contact),
+        );
+        if kind == Kind::Initial {
+            headers.push(
+                "Accept-Contact",
+                format!("*;{IM_FEATURE_TAG};require;explicit"),
+            );
+        }
+        headers.push("Allow", "NOTIFY");
+        headers.push(
+            "User-Agent",
+            concat!("IM-client/OMA1.0 rollmark/", env!("CARGO_PKG_VERSION")),
+        );
+    }
+}

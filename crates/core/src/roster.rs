@@ -1,0 +1,227 @@
+//! The roster: the users of a conference joined with the block verdict (OMA-15, OMA-16, XDM-80, SW-16…18).
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::blocklist::{BlockLists, Candidates, Mark};
+use crate::conference::{
+    Change, Conference, Deviation, Info, Need, Outcome, RosterState, RowFate, Settings, User,
+};
+use crate::engine::What;
+
+/// One row: a user and his mark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The user as the conference tells him.
+    pub user: User,
+    /// Blocked or not, and why.
+    pub mark: Mark,
+}
+
+/// What a document did to the roster.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) events: Vec<What>,
+    pub(crate) deviations: Vec<Deviation>,
+    /// The document said that the conference is gone (CONF-15).
+    pub(crate) gone: bool,
+}
+
+/// Users with marks, kept right under changes of either.
+#[derive(Debug)]
+pub struct Roster {
+    conference: Conference,
+    /// Mark last told of each row, by its number.
+    marks: HashMap<u64, Mark>,
+}
+
+impl Roster {
+    pub(crate) fn new(settings: Settings, uri: &str) -> Self {
+        let mut conference = Conference::new(settings);
+        conference.set_conference(uri);
+        Self {
+            conference,
+            marks: HashMap::new(),
+        }
+    }
+
+    /// The rows in the order in which they first appeared.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        self.conference.users().map(|user| Row {
+            mark: self.told(user),
+            user: user.clone(),
+        })
+    }
+
+    /// Conference-level information.
+    #[must_use]
+    pub fn info(&self) -> &Info {
+        self.conference.info()
+    }
+
+    /// How far the rows can be trusted.
+    #[must_use]
+    pub fn state(&self) -> RosterState {
+        self.conference.state()
+    }
+
+    /// Users that are counted but not listed.
+    #[must_use]
+    pub fn hidden_users(&self) -> usize {
+        self.conference.hidden_users()
+    }
+
+    /// Version of the last document applied.
+    #[must_use]
+    pub fn version(&self) -> Option<u32> {
+        self.conference.version()
+    }
+
+    pub(crate) fn full_state(&self) -> Option<Need> {
+        self.conference.full_state()
+    }
+
+    pub(crate) fn begin_subscription(&mut self) {
+        self.conference.begin_subscription();
+    }
+
+    /// Applies the body of a NOTIFY. Events come in the order of the event stream.
+    pub(crate) fn apply(&mut self, now: Duration, body: &[u8], lists: &BlockLists) -> News {
+        let applied = self.conference.apply(now, body);
+        let mut news = News {
+            gone: applied.outcome == Outcome::Ended,
+            deviations: applied.deviations,
+            ..News::default()
+        };
+        if applied.info_changed {
+            news.events
+                .push(What::Conference(self.conference.info().clone()));
+        }
+        if applied.first {
+            self.marks.clear();
+            let rows: Vec<Row> = self
+                .conference
+                .users()
+                .map(|user| row(user, lists))
+                .collect();
+            for row in &rows {
+                self.marks.insert(row.user.row(), row.mark.clone());
+            }
+            let blocked: Vec<What> = rows
+                .iter()
+                .filter(|row| row.user.present() && row.mark.blocked_by().is_some())
+                .map(|row| What::Blocked(row.clone()))
+                .collect();
+            news.events.push(What::Roster(rows));
+            news.events.extend(blocked);
+        } else {
+            self.tell(applied.changes, lists, &mut news.events);
+        }
+        news
+    }
+
+    fn tell(&mut self, changes: Vec<Change>, lists: &BlockLists, events: &mut Vec<What>) {
+        let mut marks = Vec::new();
+        for change in changes {
+            events.push(match change {
+                Change::Left { user, cause, row } => What::Left {
+                    kept: row == RowFate::Kept,
+                    row: self.settle(user, row, lists),
+                    cause,
+                },
+                Change::NotJoined { user, cause, row } => What::NotJoined {
+                    kept: row == RowFate::Kept,
+                    row: self.settle(user, row, lists),
+                    cause,
+                },
+                Change::Unlisted(user) => What::Unlisted(self.settle(user, RowFate::Gone, lists)),
+                Change::Joined(user) => {
+                    let row = self.settle(user, RowFate::Kept, lists);
+                    marks.extend(marked(&Mark::Unknown, &row));
+                    What::Joined(row)
+                }
+                Change::Listed(user) => What::Listed(self.settle(user, RowFate::Kept, lists)),
+                Change::Updated { user, fields } => {
+                    let before = self.told(&user);
+                    let row = self.settle(user, RowFate::Kept, lists);
+                    let mut fields: Vec<&'static str> = fields.iter().collect();
+                    if before != row.mark {
+                        fields.push(MARK);
+                        marks.extend(marked(&before, &row));
+                    }
+                    What::Updated { row, fields }
+                }
+            });
+        }
+        events.append(&mut marks);
+    }
+
+    /// Marks every row anew after a change of the lists or of the own identities (XDM-80).
+    pub(crate) fn remark(&mut self, lists: &BlockLists) -> Vec<What> {
+        let mut changed = Vec::new();
+        let mut marks = Vec::new();
+        for user in self.conference.users() {
+            let row = row(user, lists);
+            let before = self.marks.insert(user.row(), row.mark.clone());
+            let before = before.unwrap_or(Mark::Unknown);
+            if before == row.mark {
+                continue;
+            }
+            if row.user.present() {
+                marks.extend(marked(&before, &row));
+                changed.push(What::Updated {
+                    row,
+                    fields: alloc::vec![MARK],
+                });
+            } else {
+                changed.push(What::Listed(row));
+            }
+        }
+        changed.append(&mut marks);
+        changed
+    }
+
+    fn told(&self, user: &User) -> Mark {
+        self.marks
+            .get(&user.row())
+            .cloned()
+            .unwrap_or(Mark::Unknown)
+    }
+
+    /// The row of a user with his mark as it is now, which counts as told; a row that is gone is forgotten.
+    fn settle(&mut self, user: User, fate: RowFate, lists: &BlockLists) -> Row {
+        let row = row(&user, lists);
+        match fate {
+            RowFate::Kept => self.marks.insert(user.row(), row.mark.clone()),
+            RowFate::Gone => self.marks.remove(&user.row()),
+        };
+        row
+    }
+}
+
+/// Name of the mark among changed fields.
+const MARK: &str = "mark";
+
+fn marked(before: &Mark, row: &Row) -> Option<What> {
+    match (before.blocked_by(), row.mark.blocked_by()) {
+        (None, Some(_)) => Some(What::Blocked(row.clone())),
+        (Some(_), None) => Some(What::Unblocked(row.clone())),
+        _ => None,
+    }
+}
+
+fn row(user: &User, lists: &BlockLists) -> Row {
+    let mark = lists.mark(&Candidates {
+        entity: user.entity(),
+        associated_aors: user.associated_aors().map(|aor| aor.uri.as_ref()).collect(),
+        endpoints: user.endpoints().map(|endpoint| endpoint.entity()).collect(),
+        yours: user.is_yours(),
+        anonymous: user.is_anonymous(),
+    });
+    Row {
+        user: user.clone(),
+        mark,
+    }
+}
