@@ -1,1 +1,38 @@
-//! Placeholder.
+//! rollmark: who is in an IM conference, live, and which of them the user has blocked.
+//!
+//! This is the plugin for a tokio host: a driver that owns the I/O-free engine of `rollmark-core`, cheap handles, and a
+//! stream of events for each conference that begins with a full roster. A SIP stack is connected through a [`Port`];
+//! `rollmark-ezk` does that for ezk-sip-core. Block lists come in as values from any [`BlockListSource`].
+//!
+//! ```
+//! # async fn example() {
+//! use rollmark::{Account, Capabilities, Conferences, What};
+//!
+//! let (conferences, port) = Conferences::start(Capabilities::TRANSACTION, Account::new("sip:alice@example.org"));
+//! # drop(port);
+//! // An adapter takes `port`; then:
+//! let mut conference = conferences.subscribe("sip:meeting@example.org").await.unwrap();
+//! while let Some(event) = conference.next().await {
+//!     if let What::Blocked(row) = event.what {
+//!         println!("{} is here, and you have blocked him", row.user.entity());
+//!     }
+//! }
+//! # }
+//! ```
+
+mod conferences;
+mod driver;
+mod port;
+mod source;
+
+pub use conferences::{Conference, Conferences, Event, SubscribeError};
+pub use port::{Port, Reporter};
+pub use source::BlockListSource;
+
+pub use rollmark_core as core;
+pub use rollmark_core::account::AccountSettings as Account;
+pub use rollmark_core::blocklist::{BlockList, Entry, Mark, SourceState, Update};
+pub use rollmark_core::engine::{State, What};
+pub use rollmark_core::host::Capabilities;
+pub use rollmark_core::profile::Registration;
+pub use rollmark_core::roster::Row;

@@ -1,0 +1,167 @@
+//! Handles for the application: subscribe, block lists, events of a conference (OMA-14, OMA-15, OMA-18).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rollmark_core::account::{AccountId, AccountSettings};
+use rollmark_core::blocklist::Update;
+use rollmark_core::engine::{ConferenceId, WatchError, What};
+use rollmark_core::host::Capabilities;
+use rollmark_core::profile::Registration;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::driver::{self, Command};
+use crate::port::Port;
+use crate::source::BlockListSource;
+
+/// Events kept for a consumer that does not read; when they are full he gets a fresh roster instead.
+pub(crate) const EVENT_QUEUE: usize = 1024;
+
+/// Why a conference could not be subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// The request cannot be made.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The plugin was stopped, or its runtime is gone.
+    #[error("the plugin has been stopped; start it again to subscribe")]
+    Stopped,
+}
+
+/// Something that happened in a conference.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Time since the plugin started.
+    pub at: Duration,
+    /// The conference's URI as subscribed to.
+    pub conference: Arc<str>,
+    /// What happened.
+    pub what: What,
+}
+
+/// The plugin, for one account. Cheap to clone; the driver ends when the last handle and conference are dropped.
+#[derive(Clone, Debug)]
+pub struct Conferences {
+    commands: mpsc::UnboundedSender<Command>,
+    account: AccountId,
+}
+
+impl Conferences {
+    /// Starts the driver on the present tokio runtime, for one account. The port goes to the adapter of the SIP stack.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, and when the system has no source of randomness.
+    #[must_use]
+    pub fn start(capabilities: Capabilities, account: AccountSettings) -> (Self, Port) {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let (port, account) = driver::start(capabilities, account, inbox);
+        (Self { commands, account }, port)
+    }
+
+    /// Adds another account on the same SIP stack and gives its handle (SW-15).
+    ///
+    /// # Errors
+    /// When the plugin has been stopped.
+    pub async fn add_account(&self, settings: AccountSettings) -> Result<Self, SubscribeError> {
+        let (reply, account) = oneshot::channel();
+        self.command(Command::AddAccount(Box::new(settings), reply));
+        Ok(Self {
+            commands: self.commands.clone(),
+            account: account.await.map_err(|_| SubscribeError::Stopped)?,
+        })
+    }
+
+    /// Tells what the host knows of its registration; later requests use it. Without a contact the adapter names the
+    /// address it sends from.
+    pub fn set_registration(&self, registration: Registration) {
+        self.command(Command::Registration(self.account, registration));
+    }
+
+    /// Adds a block-list source, after those added before. Its marks come with its first news; until then users are
+    /// `unknown`, not `clear`.
+    pub fn add_source(&self, source: impl BlockListSource) {
+        let name = source.name();
+        let commands = self.commands.downgrade();
+        let feed = driver::feed(source, commands, self.account, name.clone());
+        let feed = tokio::spawn(feed).abort_handle();
+        self.command(Command::AddSource(self.account, name, feed));
+    }
+
+    /// Sets a list kept by the application itself, under a name of its own.
+    pub fn set_block_list(&self, source: impl Into<String>, update: Update) {
+        self.command(Command::BlockList(self.account, source.into(), update));
+    }
+
+    /// Subscribes to a conference: IM Session Identity or IM Group Identity (OMA-03). Its events begin at once.
+    ///
+    /// # Errors
+    /// When the URI is no SIP URI or the plugin has been stopped.
+    pub async fn subscribe(&self, uri: &str) -> Result<Conference, SubscribeError> {
+        let (reply, result) = oneshot::channel();
+        let (events, queue) = mpsc::channel(EVENT_QUEUE);
+        let lagged = Arc::new(AtomicBool::new(false));
+        self.command(Command::Subscribe {
+            account: self.account,
+            uri: uri.to_owned(),
+            events,
+            lagged: lagged.clone(),
+            reply,
+        });
+        let id = result.await.map_err(|_| SubscribeError::Stopped)??;
+        Ok(Conference {
+            commands: self.commands.clone(),
+            id,
+            queue,
+            lagged,
+        })
+    }
+
+    /// Ends every subscription: Expires: 0, final NOTIFYs answered, at most this long (SW-13). Returns when all is ended.
+    pub async fn stop(&self, patience: Duration) {
+        let (reply, done) = oneshot::channel();
+        self.command(Command::Stop(patience, reply));
+        let _ = done.await;
+    }
+
+    fn command(&self, command: Command) {
+        // A stopped driver answers by dropping the reply.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// One conference that is watched. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct Conference {
+    commands: mpsc::UnboundedSender<Command>,
+    id: ConferenceId,
+    queue: mpsc::Receiver<Event>,
+    lagged: Arc<AtomicBool>,
+}
+
+impl Conference {
+    /// The next event; none after [`What::Ended`]. Whoever reads too slowly gets a fresh `State` and `Roster` in place of
+    /// what he missed, and never holds up a NOTIFY.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Ok(event) = self.queue.try_recv() {
+                return Some(event);
+            }
+            if self.lagged.load(Ordering::Acquire) {
+                let _ = self.commands.send(Command::Resynchronise(self.id));
+            }
+            return self.queue.recv().await;
+        }
+    }
+
+    /// Ends the subscription; the events go on until [`What::Ended`] (OMA-18).
+    pub fn unsubscribe(&self) {
+        let _ = self.commands.send(Command::Unsubscribe(self.id));
+    }
+}
+
+impl Drop for Conference {
+    fn drop(&mut self) {
+        self.unsubscribe();
+    }
+}

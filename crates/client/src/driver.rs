@@ -1,0 +1,271 @@
+//! The one task that owns the engine: commands, reports and time go in, actions and events come out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rollmark_core::account::{AccountId, AccountSettings};
+use rollmark_core::blocklist::Update;
+use rollmark_core::engine::{ConferenceId, Engine, WatchError, What};
+use rollmark_core::host::{Action, Capabilities};
+use rollmark_core::profile::Registration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use crate::conferences::Event;
+use crate::port::{Port, Report};
+use crate::source::BlockListSource;
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    AddAccount(Box<AccountSettings>, oneshot::Sender<AccountId>),
+    AddSource(AccountId, String, AbortHandle),
+    BlockList(AccountId, String, Update),
+    Registration(AccountId, Registration),
+    Resynchronise(ConferenceId),
+    Stop(Duration, oneshot::Sender<()>),
+    Subscribe {
+        account: AccountId,
+        uri: String,
+        events: mpsc::Sender<Event>,
+        lagged: Arc<AtomicBool>,
+        reply: oneshot::Sender<Result<ConferenceId, WatchError>>,
+    },
+    Unsubscribe(ConferenceId),
+}
+
+/// The consumer of one conference's events.
+#[derive(Debug)]
+struct Consumer {
+    uri: Arc<str>,
+    events: mpsc::Sender<Event>,
+    lagged: Arc<AtomicBool>,
+}
+
+impl Consumer {
+    /// Queues an event; a full queue means a fresh roster later, never a wait (SUB-32).
+    fn tell(&self, at: Duration, what: What) {
+        let event = Event {
+            at,
+            conference: self.uri.clone(),
+            what,
+        };
+        if self.lagged.load(Ordering::Acquire) && !matches!(event.what, What::Ended { .. }) {
+            return;
+        }
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            self.lagged.store(true, Ordering::Release);
+        }
+    }
+}
+
+struct Driver {
+    engine: Engine,
+    started: Instant,
+    actions: mpsc::UnboundedSender<Action>,
+    consumers: HashMap<ConferenceId, Consumer>,
+    stopped: Vec<oneshot::Sender<()>>,
+    feeds: Vec<AbortHandle>,
+}
+
+/// Spawns the driver.
+pub(crate) fn start(
+    capabilities: Capabilities,
+    account: AccountSettings,
+    commands: mpsc::UnboundedReceiver<Command>,
+) -> (Port, AccountId) {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).expect("the system gives no randomness");
+    let mut engine = Engine::new(capabilities, seed);
+    let account = engine.add_account(account, Registration::default());
+    let (actions, action_inbox) = mpsc::unbounded_channel();
+    let (reports, report_inbox) = mpsc::unbounded_channel();
+    let driver = Driver {
+        engine,
+        started: Instant::now(),
+        actions,
+        consumers: HashMap::new(),
+        stopped: Vec::new(),
+        feeds: Vec::new(),
+    };
+    tokio::spawn(driver.run(commands, report_inbox));
+    let port = Port {
+        actions: action_inbox,
+        reports,
+    };
+    (port, account)
+}
+
+/// Carries the news of a source to the driver, which ends this task when it ends itself.
+pub(crate) async fn feed(
+    mut source: impl BlockListSource,
+    commands: mpsc::WeakUnboundedSender<Command>,
+    account: AccountId,
+    name: String,
+) {
+    loop {
+        let update = source.next().await;
+        let Some(commands) = commands.upgrade() else {
+            return;
+        };
+        let _ = commands.send(Command::BlockList(account, name.clone(), update));
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        for feed in &self.feeds {
+            feed.abort();
+        }
+    }
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+        mut reports: mpsc::UnboundedReceiver<Report>,
+    ) {
+        let mut open = true;
+        loop {
+            self.drain();
+            if self.consumers.is_empty() {
+                for stopped in self.stopped.drain(..) {
+                    let _ = stopped.send(());
+                }
+                if !open {
+                    return;
+                }
+            }
+            let wake = self.engine.poll_timeout().map(|at| self.started + at);
+            let sleep = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = commands.recv(), if open => match command {
+                    Some(command) => self.handle(command),
+                    // The last handle is gone: the subscriptions are ended, then the driver ends.
+                    None => {
+                        open = false;
+                        let now = self.now();
+                        self.engine.stop(now, LAST_PATIENCE);
+                    }
+                },
+                report = reports.recv() => match report {
+                    Some(report) => self.take(report),
+                    // The adapter is gone, and with it every way to the server.
+                    None => return,
+                },
+                () = sleep => {
+                    let now = self.now();
+                    self.engine.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn handle(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::AddAccount(settings, reply) => {
+                let account = self.engine.add_account(*settings, Registration::default());
+                let _ = reply.send(account);
+            }
+            Command::AddSource(account, name, feed) => {
+                self.engine.add_source(account, &name);
+                self.feeds.push(feed);
+            }
+            Command::BlockList(account, source, update) => {
+                self.engine.handle_block_list(account, &source, update);
+            }
+            Command::Registration(account, registration) => {
+                self.engine.set_registration(account, registration);
+            }
+            Command::Resynchronise(id) => self.resynchronise(id),
+            Command::Stop(patience, reply) => {
+                self.stopped.push(reply);
+                self.engine.stop(now, patience);
+            }
+            Command::Subscribe {
+                account,
+                uri,
+                events,
+                lagged,
+                reply,
+            } => {
+                let result = self.engine.watch(now, account, &uri);
+                if let Ok(id) = result {
+                    let consumer = Consumer {
+                        uri: Arc::from(uri),
+                        events,
+                        lagged,
+                    };
+                    self.consumers.insert(id, consumer);
+                }
+                let _ = reply.send(result);
+            }
+            Command::Unsubscribe(id) => self.engine.unsubscribe(now, id),
+        }
+    }
+
+    fn take(&mut self, report: Report) {
+        let now = self.now();
+        match report {
+            Report::Fact(fact) => self.engine.handle_fact(now, fact),
+            Report::Request(request, reply) => {
+                let _ = reply.send(self.engine.handle_request(now, &request));
+            }
+            Report::Notification(subscription, headers, body, reply) => {
+                let answer = self
+                    .engine
+                    .handle_notification(now, subscription, &headers, &body);
+                let _ = reply.send(answer);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(action) = self.engine.poll_action() {
+            tracing::debug!(?action, "to the SIP stack");
+            let _ = self.actions.send(action);
+        }
+        let at = self.now();
+        while let Some(event) = self.engine.poll_event() {
+            let id = event.conference;
+            let ended = matches!(event.what, What::Ended { .. });
+            if let Some(consumer) = self.consumers.get(&id) {
+                consumer.tell(at, event.what);
+            }
+            if ended {
+                self.consumers.remove(&id);
+                self.engine.remove(id);
+            }
+        }
+    }
+
+    /// A consumer has caught up with his queue and missed something: he gets the state and the whole roster.
+    fn resynchronise(&mut self, id: ConferenceId) {
+        let at = self.now();
+        let Some(consumer) = self.consumers.get(&id) else {
+            return;
+        };
+        consumer.lagged.store(false, Ordering::Release);
+        if let Some(state) = self.engine.state(id) {
+            consumer.tell(at, What::State(state));
+        }
+        if let Some(roster) = self.engine.roster(id) {
+            consumer.tell(at, What::Roster(roster.rows().collect()));
+        }
+    }
+}
+
+/// How long the driver works on proper ends after its last handle is gone.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);

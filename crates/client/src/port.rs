@@ -1,0 +1,66 @@
+//! The seam to a SIP stack: actions come out, facts and NOTIFYs go in (ARCHITECTURE: the host contract).
+
+use rollmark_core::host::{Action, Answer, Fact, SubscriptionId};
+use rollmark_core::message::{Headers, Request};
+use tokio::sync::{mpsc, oneshot};
+
+/// What an adapter reports.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Fact(Fact),
+    Request(Request, oneshot::Sender<Option<Answer>>),
+    Notification(SubscriptionId, Headers, Vec<u8>, oneshot::Sender<Answer>),
+}
+
+/// The adapter's end: take actions from here, report through [`Port::reporter`].
+#[derive(Debug)]
+pub struct Port {
+    pub(crate) actions: mpsc::UnboundedReceiver<Action>,
+    pub(crate) reports: mpsc::UnboundedSender<Report>,
+}
+
+impl Port {
+    /// The next thing the SIP stack is to do; none once the plugin has ended.
+    pub async fn next_action(&mut self) -> Option<Action> {
+        self.actions.recv().await
+    }
+
+    /// A handle for reporting from the stack's own tasks.
+    #[must_use]
+    pub fn reporter(&self) -> Reporter {
+        Reporter(self.reports.clone())
+    }
+}
+
+/// Reports from the SIP stack to the plugin. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reporter(mpsc::UnboundedSender<Report>);
+
+impl Reporter {
+    /// Reports a response, a failure, or the end of a dialog. After the plugin has ended this does nothing.
+    pub fn fact(&self, fact: Fact) {
+        let _ = self.0.send(Report::Fact(fact));
+    }
+
+    /// Offers a received request. None: it is not for the plugin.
+    pub async fn request(&self, request: Request) -> Option<Answer> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(Report::Request(request, reply)).ok()?;
+        answer.await.ok().flatten()
+    }
+
+    /// Delivers a NOTIFY of a dialog that the host owns; 481 once the plugin has ended.
+    pub async fn notification(
+        &self,
+        subscription: SubscriptionId,
+        headers: Headers,
+        body: Vec<u8>,
+    ) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let report = Report::Notification(subscription, headers, body, reply);
+        if self.0.send(report).is_err() {
+            return Answer::new(481);
+        }
+        answer.await.unwrap_or_else(|_| Answer::new(481))
+    }
+}
