@@ -1,0 +1,141 @@
+//! Flows: for each next hop one transport handle, resolved once and shared, dropped when its connection closes
+//! (RFC 3261 §18.1.1).
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ezk_sip_core::Endpoint;
+use ezk_sip_core::transport::{TpHandle, TransportState};
+use ezk_sip_types::host::HostPort;
+use ezk_sip_types::uri::SipUri;
+use rollmark::Reporter;
+use rollmark::core::host::Fact;
+
+/// A connection that takes longer to make has failed: Timer F (RFC 3261 §17.1.2.2).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(32);
+
+/// A transport and the address it is used towards.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    pub(crate) transport: TpHandle,
+    pub(crate) destination: SocketAddr,
+}
+
+/// Why there is no flow.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FlowError {
+    #[error("the next hop {0:?} is no SIP URI that ezk can use")]
+    Uri(String),
+    #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error(transparent)]
+    Transport(#[from] ezk_sip_core::Error),
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<Flow>>>;
+
+/// The flows in use, by next hop.
+#[derive(Debug, Default)]
+pub(crate) struct Flows(Mutex<HashMap<String, Slot>>);
+
+impl Flows {
+    /// The flow to a next hop: the one in use while it lives, else a new one. Who comes meanwhile waits for it, so that
+    /// a hundred requests do not make a hundred connections.
+    pub(crate) async fn to(
+        &self,
+        endpoint: &Endpoint,
+        next_hop: &str,
+        reporter: &Reporter,
+    ) -> Result<Flow, FlowError> {
+        let slot = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(next_hop.to_owned())
+            .or_default()
+            .clone();
+        let mut held = slot.lock().await;
+        if let Some(flow) = held.as_ref().filter(|flow| flow.is_open()) {
+            return Ok(flow.clone());
+        }
+        let uri = SipUri::from_str(next_hop).map_err(|_| FlowError::Uri(next_hop.to_owned()))?;
+        let (transport, destination) =
+            tokio::time::timeout(CONNECT_TIMEOUT, endpoint.select_transport(&uri))
+                .await
+                .map_err(|_| FlowError::TimedOut)??;
+        let flow = Flow {
+            transport,
+            destination,
+        };
+        flow.watch(reporter.clone());
+        *held = Some(flow.clone());
+        Ok(flow)
+    }
+}
+
+impl Flow {
+    /// Reports the end of a connection, so that the subscriptions on it are told to the server anew.
+    fn watch(&self, reporter: Reporter) {
+        if self.transport.is_udp() {
+            return;
+        }
+        let mut state = self.transport.watch_state();
+        let destination = self.destination;
+        tokio::spawn(async move {
+            let closed = |state: &TransportState| !matches!(state, TransportState::Ok);
+            if state.wait_for(closed).await.is_ok() {
+                tracing::warn!(%destination, "the connection was closed; refreshing on a new one");
+                reporter.fact(Fact::FlowLost);
+            }
+        });
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(*self.transport.watch_state().borrow(), TransportState::Ok)
+    }
+
+    /// The URI at which this flow is reached from its other end, for Contact (RFC 3261 §8.1.1.8).
+    pub(crate) fn contact(&self, user: &str) -> String {
+        let address = self.local();
+        let transport = if self.transport.is_udp() {
+            ""
+        } else {
+            ";transport=tcp"
+        };
+        format!("sip:{user}@{address}{transport}")
+    }
+
+    /// What Via must say when the socket is bound to no address of its own.
+    pub(crate) fn via(&self) -> Option<HostPort> {
+        self.transport
+            .bound()
+            .ip()
+            .is_unspecified()
+            .then(|| self.local().into())
+    }
+
+    fn local(&self) -> SocketAddr {
+        let mut address = self.transport.bound();
+        if address.ip().is_unspecified() {
+            if let Some(ip) = local_ip_towards(self.destination) {
+                address.set_ip(ip);
+            }
+        }
+        address
+    }
+}
+
+/// The local address that the system would send from. Connecting a UDP socket sends nothing.
+fn local_ip_towards(destination: SocketAddr) -> Option<IpAddr> {
+    let any: SocketAddr = if destination.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0u16; 8], 0).into()
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(destination).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}

@@ -1,0 +1,150 @@
+//! A transaction host on ezk: carries out the engine's requests and reports their responses (RFC 3261 §17.1.2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
+use ezk_sip_core::transport::TargetTransportInfo;
+use ezk_sip_core::{Endpoint, Error};
+use ezk_sip_types::CodeKind;
+use rollmark::core::header::Address;
+use rollmark::core::host::{Action, Fact, SendFailure, TransactionId};
+use rollmark::core::message::Request;
+use rollmark::core::uri::Uri;
+use rollmark::{Port, Reporter};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use crate::convert;
+use crate::flow::{Flow, Flows};
+
+/// T1 and T2 of RFC 3261 §17.1.2.2.
+const T1: Duration = Duration::from_millis(500);
+const T2: Duration = Duration::from_secs(4);
+
+/// Carries out actions until the plugin ends or the endpoint is never built.
+pub(crate) async fn run(mut port: Port, mut built: broadcast::Receiver<Endpoint>) {
+    let Ok(endpoint) = built.recv().await else {
+        tracing::error!("the ezk endpoint was not built; rollmark cannot send");
+        return;
+    };
+    let flows = Arc::new(Flows::default());
+    while let Some(action) = port.next_action().await {
+        match action {
+            Action::Send {
+                transaction,
+                request,
+                next_hop,
+            } => {
+                let (endpoint, flows, reporter) =
+                    (endpoint.clone(), flows.clone(), port.reporter());
+                tokio::spawn(async move {
+                    send(endpoint, &flows, reporter, transaction, request, &next_hop).await;
+                });
+            }
+            // A transaction host is asked for nothing else.
+            other => tracing::error!(?other, "unexpected action"),
+        }
+    }
+}
+
+async fn send(
+    endpoint: Endpoint,
+    flows: &Flows,
+    reporter: Reporter,
+    transaction: TransactionId,
+    mut request: Request,
+    next_hop: &str,
+) {
+    let failed = |failure| {
+        reporter.fact(Fact::Failed {
+            transaction,
+            failure,
+        });
+    };
+    let flow = match flows.to(&endpoint, next_hop, &reporter).await {
+        Ok(flow) => flow,
+        Err(error) => {
+            tracing::error!(%error, next_hop, "the next hop cannot be reached");
+            return failed(SendFailure::Unreachable);
+        }
+    };
+    name_contact(&mut request, &flow);
+    let Some(outgoing) = convert::outgoing(&request) else {
+        tracing::error!(uri = request.uri, "ezk cannot send to this Request-URI");
+        return failed(SendFailure::Unreachable);
+    };
+    let mut target = TargetTransportInfo {
+        via_host_port: flow.via(),
+        transport: Some((flow.transport.clone(), flow.destination)),
+    };
+    let result = match endpoint.send_request(outgoing, &mut target).await {
+        Ok(client) => finish(client, &flow).await,
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(response) => reporter.fact(Fact::Response {
+            transaction,
+            response: convert::response(&response),
+        }),
+        Err(Error::RequestTimedOut) => {
+            tracing::warn!(next_hop, "no answer (Timer F)");
+            failed(SendFailure::NoAnswer);
+        }
+        Err(error) => {
+            tracing::error!(%error, next_hop, "the request could not be sent");
+            failed(SendFailure::Unreachable);
+        }
+    }
+}
+
+/// Waits for the final response. Over UDP the request is sent again by Timer E; ezk would begin after 4 s only. Over a
+/// connection its end is the end of the request.
+async fn finish(mut client: ClientTsx, flow: &Flow) -> Result<TsxResponse, Error> {
+    let parts = client.request().parts.clone();
+    let mut state = flow.transport.watch_state();
+    let mut interval = T1;
+    let mut again = Instant::now() + interval;
+    loop {
+        tokio::select! {
+            response = client.receive() => {
+                let response = response?;
+                if response.line.code.kind() != CodeKind::Provisional {
+                    return Ok(response);
+                }
+                interval = T2;
+                again = Instant::now() + interval;
+            }
+            () = tokio::time::sleep_until(again), if flow.transport.is_udp() => {
+                parts.transport.send(&parts.buffer, parts.destination).await?;
+                interval = (interval * 2).min(T2);
+                again = Instant::now() + interval;
+            }
+            _ = state.changed(), if !flow.transport.is_udp() => {
+                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted).into());
+            }
+        }
+    }
+}
+
+/// Fills the Contact that the account left open with the address of the flow (SUB-09).
+fn name_contact(request: &mut Request, flow: &Flow) {
+    let Some(rest) = request
+        .headers
+        .get("Contact")
+        .and_then(|contact| contact.strip_prefix("<>"))
+        .map(str::to_owned)
+    else {
+        return;
+    };
+    let user = request
+        .headers
+        .get("From")
+        .and_then(Address::parse)
+        .and_then(|from| Uri::parse(&from.uri).ok())
+        .and_then(|uri| uri.user().map(str::to_owned))
+        .unwrap_or_else(|| "rollmark".into());
+    request
+        .headers
+        .set("Contact", format!("<{}>{rest}", flow.contact(&user)));
+}

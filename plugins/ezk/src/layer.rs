@@ -1,0 +1,95 @@
+//! The ezk layer: takes the NOTIFYs of our dialogs, wherever it stands among other layers (RFC 6665 §4.1.3).
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use ezk_sip_core::{Endpoint, EndpointBuilder, IncomingRequest, Layer, MayTake};
+use ezk_sip_types::{Method, Name, StatusCode};
+use rollmark::core::host::Answer;
+use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
+
+use crate::{convert, host, order::Order};
+
+/// The plugin as ezk loads it. Give it to `EndpointBuilder::add_layer`; it works once the endpoint is built.
+#[derive(Debug)]
+pub struct ConferencePlugin {
+    port: Mutex<Option<Port>>,
+    reporter: Reporter,
+    order: Order,
+}
+
+impl ConferencePlugin {
+    /// The plugin and its handle, for one account. Must be called on the tokio runtime that the endpoint runs on.
+    #[must_use]
+    pub fn new(account: Account) -> (Self, Conferences) {
+        let capabilities = Capabilities {
+            keeps_order: false,
+            ..Capabilities::TRANSACTION
+        };
+        let (conferences, port) = Conferences::start(capabilities, account);
+        let plugin = Self {
+            reporter: port.reporter(),
+            port: Mutex::new(Some(port)),
+            order: Order::default(),
+        };
+        (plugin, conferences)
+    }
+}
+
+#[async_trait]
+impl Layer for ConferencePlugin {
+    fn name(&self) -> &'static str {
+        "rollmark"
+    }
+
+    fn init(&mut self, builder: &mut EndpointBuilder) {
+        let port = match self.port.get_mut() {
+            Ok(port) => port.take(),
+            Err(poisoned) => poisoned.into_inner().take(),
+        };
+        if let Some(port) = port {
+            tokio::spawn(host::run(port, builder.subscribe()));
+        }
+    }
+
+    async fn receive(&self, endpoint: &Endpoint, request: MayTake<'_, IncomingRequest>) {
+        if request.line.method != Method::NOTIFY || request.base_headers.to.tag.is_none() {
+            return;
+        }
+        let neutral = convert::request(&request);
+        let call_id = request.base_headers.call_id.0.to_string();
+        let turn = self
+            .order
+            .turn(&call_id, request.base_headers.cseq.cseq)
+            .await;
+        let answer = self.reporter.request(neutral).await;
+        drop(turn);
+        let Some(answer) = answer else {
+            self.order.forget(&call_id);
+            return;
+        };
+        if answer.status == 481 {
+            self.order.forget(&call_id);
+        }
+        respond(endpoint, request.take(), answer).await;
+    }
+}
+
+async fn respond(endpoint: &Endpoint, mut request: IncomingRequest, answer: Answer) {
+    let mut response = endpoint.create_response(&request, StatusCode::from(answer.status), None);
+    // ezk prints From and To without port and transport; the raw text must come back as it was (RFC 3261 §8.2.6.2).
+    for name in [Name::FROM, Name::TO] {
+        if let Some(raw) = request.headers.get_raw(&name).next() {
+            response.msg.headers.remove(&name);
+            response.msg.headers.insert(name, raw.clone());
+        }
+    }
+    for header in answer.headers.iter() {
+        let name = convert::name(&header.name);
+        response.msg.headers.insert(name, header.value.as_str());
+    }
+    let transaction = endpoint.create_server_tsx(&mut request);
+    if let Err(error) = transaction.respond(response).await {
+        tracing::warn!(%error, "the answer to a NOTIFY could not be sent; the server will send it again");
+    }
+}
