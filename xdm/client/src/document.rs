@@ -1,0 +1,421 @@
+//! XDM documents as a tree of elements: namespaces resolved, DTDs refused, sizes limited (SEC-06, SEC-07, SEC-08).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::{NamespaceResolver, ResolveResult};
+use quick_xml::reader::NsReader;
+
+/// Largest document, in octets.
+pub const MAX_DOCUMENT: usize = 1024 * 1024;
+/// Deepest nesting of elements.
+pub const MAX_DEPTH: usize = 64;
+/// Most attributes of one element, namespace declarations among them.
+pub const MAX_ATTRIBUTES: usize = 64;
+
+/// Why a document cannot be read.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Longer than [`MAX_DOCUMENT`].
+    #[error("the document is larger than {MAX_DOCUMENT} octets")]
+    TooLarge,
+    /// Octets that are not UTF-8 (SEC-08).
+    #[error("the document is not UTF-8 from octet {offset} on: save it as UTF-8")]
+    NotUtf8 {
+        /// Octets before the fault.
+        offset: usize,
+    },
+    /// The XML declaration names another encoding (SEC-08).
+    #[error("the document declares the encoding {declared:?}: only UTF-8 is read")]
+    Encoding {
+        /// The encoding declared.
+        declared: String,
+    },
+    /// A DOCTYPE, whatever is in it (SEC-06).
+    #[error("the document has a DOCTYPE at octet {offset}, which is refused: remove it")]
+    Doctype {
+        /// Octets before the end of it.
+        offset: u64,
+    },
+    /// Not XML.
+    #[error("the document is not well-formed at octet {offset}: {source}")]
+    Syntax {
+        /// Octets before the fault.
+        offset: u64,
+        /// What is wrong.
+        source: quick_xml::Error,
+    },
+    /// `<` in an attribute value.
+    #[error("the document is not well-formed at octet {offset}: \"<\" in an attribute value")]
+    AttributeValue {
+        /// Octets before the end of the tag.
+        offset: u64,
+    },
+    /// An entity that XML does not define by itself; without DTD there are no others.
+    #[error("the document uses the undeclared entity {name:?} at octet {offset}")]
+    Entity {
+        /// Octets before the end of the reference.
+        offset: u64,
+        /// Its name.
+        name: String,
+    },
+    /// Ends before the element is closed: cut off on its way.
+    #[error("the document ends inside the element {element:?}: it is cut off")]
+    Unclosed {
+        /// The innermost open element.
+        element: String,
+    },
+    /// Text or a second element outside the root element.
+    #[error("the document has content outside its root element at octet {offset}")]
+    OutsideRoot {
+        /// Octets before the end of the content.
+        offset: u64,
+    },
+    /// No element at all.
+    #[error("the document has no root element")]
+    NoRoot,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("the document nests more than {MAX_DEPTH} elements")]
+    TooDeep,
+    /// More attributes in one element than [`MAX_ATTRIBUTES`].
+    #[error("the element {element:?} has more than {MAX_ATTRIBUTES} attributes")]
+    TooManyAttributes {
+        /// Name of the element.
+        element: String,
+    },
+    /// The root element is another one than asked for.
+    #[error("the document's root element is {found:?}, not {expected}")]
+    Root {
+        /// `{namespace}name` of the root element.
+        found: String,
+        /// `{namespace}name` asked for.
+        expected: &'static str,
+    },
+}
+
+/// Index of an element in its [`Document`].
+pub(crate) type Id = usize;
+
+/// A document read whole. The root element has index 0.
+#[derive(Debug)]
+pub(crate) struct Document {
+    elements: Vec<Element>,
+}
+
+/// An element: text content is not kept.
+#[derive(Debug)]
+pub(crate) struct Element {
+    /// None without namespace, and for a prefix that is not bound (XDM-55).
+    pub(crate) namespace: Option<Arc<str>>,
+    /// Local name.
+    pub(crate) name: String,
+    /// Attributes without prefix.
+    pub(crate) attributes: Vec<(String, String)>,
+    /// In document order.
+    pub(crate) children: Vec<Id>,
+}
+
+impl Element {
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn is(&self, namespace: &str, name: &str) -> bool {
+        self.name == name && self.namespace.as_deref() == Some(namespace)
+    }
+
+    /// `{namespace}name`.
+    pub(crate) fn expanded_name(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{{{namespace}}}{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl Document {
+    pub(crate) const ROOT: Id = 0;
+
+    pub(crate) fn element(&self, id: Id) -> Option<&Element> {
+        self.elements.get(id)
+    }
+
+    /// Children of an element with their indices.
+    pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = (Id, &Element)> {
+        let ids = self
+            .element(id)
+            .map_or(&[][..], |element| &element.children);
+        ids.iter().filter_map(|&id| Some((id, self.element(id)?)))
+    }
+
+    /// Reads a document. White space, comments, processing instructions and a byte order mark are passed over (XDM-55).
+    pub(crate) fn parse(octets: &[u8]) -> Result<Self, DocumentError> {
+        if octets.len() > MAX_DOCUMENT {
+            return Err(DocumentError::TooLarge);
+        }
+        let text = std::str::from_utf8(octets).map_err(|error| DocumentError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
+        let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
+        let config = reader.config_mut();
+        config.enable_all_checks(true);
+        config.expand_empty_elements = true;
+
+        let mut elements: Vec<Element> = Vec::new();
+        let mut open: Vec<Id> = Vec::new();
+        let mut namespaces = HashSet::new();
+        loop {
+            let event = reader.read_event();
+            let offset = reader.buffer_position();
+            match event.map_err(|source| DocumentError::Syntax { offset, source })? {
+                Event::Decl(declaration) => {
+                    if let Some(Ok(declared)) = declaration.encoding()
+                        && !declared.eq_ignore_ascii_case("utf-8")
+                    {
+                        let declared = declared.into_owned();
+                        return Err(DocumentError::Encoding { declared });
+                    }
+                }
+                Event::Start(tag) => {
+                    if open.len() == MAX_DEPTH {
+                        return Err(DocumentError::TooDeep);
+                    }
+                    let id = elements.len();
+                    match open.last().and_then(|&parent| elements.get_mut(parent)) {
+                        Some(parent) => parent.children.push(id),
+                        None if id == 0 => {}
+                        None => return Err(DocumentError::OutsideRoot { offset }),
+                    }
+                    let mut element = read_tag(&tag, offset)?;
+                    element.namespace = namespace_of(&tag, reader.resolver(), &mut namespaces);
+                    elements.push(element);
+                    open.push(id);
+                }
+                Event::End(_) => {
+                    open.pop();
+                }
+                Event::GeneralRef(reference) if !reference.is_char_ref() => {
+                    let name = reference.into_inner().into_owned();
+                    if resolve_predefined_entity(&name).is_none() {
+                        return Err(DocumentError::Entity { offset, name });
+                    }
+                    if open.is_empty() {
+                        return Err(DocumentError::OutsideRoot { offset });
+                    }
+                }
+                Event::Text(text) if open.is_empty() && text.trim_ascii().is_empty() => {}
+                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
+                    if open.is_empty() {
+                        return Err(DocumentError::OutsideRoot { offset });
+                    }
+                }
+                Event::DocType(_) => return Err(DocumentError::Doctype { offset }),
+                Event::Comment(_) | Event::PI(_) | Event::Empty(_) => {}
+                Event::Eof => break,
+            }
+        }
+        if let Some(element) = open.last().and_then(|&id| elements.get(id)) {
+            let element = element.name.clone();
+            return Err(DocumentError::Unclosed { element });
+        }
+        if elements.is_empty() {
+            return Err(DocumentError::NoRoot);
+        }
+        Ok(Self { elements })
+    }
+}
+
+fn read_tag(tag: &BytesStart<'_>, offset: u64) -> Result<Element, DocumentError> {
+    let mut element = Element {
+        namespace: None,
+        name: tag.local_name().as_ref().to_owned(),
+        attributes: Vec::new(),
+        children: Vec::new(),
+    };
+    for (n, attribute) in tag.attributes().enumerate() {
+        if n == MAX_ATTRIBUTES {
+            return Err(DocumentError::TooManyAttributes {
+                element: element.name,
+            });
+        }
+        let attribute = attribute.map_err(|source| DocumentError::Syntax {
+            offset,
+            source: source.into(),
+        })?;
+        if attribute.value.contains('<') {
+            return Err(DocumentError::AttributeValue { offset });
+        }
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|source| DocumentError::Syntax { offset, source })?;
+        if attribute.key.prefix().is_none() && attribute.key.as_namespace_binding().is_none() {
+            let name = attribute.key.as_ref().to_owned();
+            element.attributes.push((name, value.into_owned()));
+        }
+    }
+    Ok(element)
+}
+
+fn namespace_of(
+    tag: &BytesStart<'_>,
+    resolver: &NamespaceResolver,
+    known: &mut HashSet<Arc<str>>,
+) -> Option<Arc<str>> {
+    let (ResolveResult::Bound(namespace), _) = resolver.resolve_element(tag.name()) else {
+        return None;
+    };
+    if let Some(known) = known.get(namespace.0) {
+        return Some(known.clone());
+    }
+    let namespace: Arc<str> = namespace.0.into();
+    known.insert(namespace.clone());
+    Some(namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn error(text: &str) -> DocumentError {
+        Document::parse(text.as_bytes()).expect_err(text)
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        let document = Document::parse(text.as_bytes()).expect(text);
+        document
+            .elements
+            .iter()
+            .map(Element::expanded_name)
+            .collect()
+    }
+
+    /// XDM-55.
+    #[test]
+    fn names_are_told_apart_by_namespace_not_by_prefix() {
+        assert_eq!(
+            names(
+                "\u{feff}<?xml version='1.0' encoding=\"utf-8\"?><!-- c -->\n<a xmlns='u:1' xmlns:p='u:2'>\
+                 text &amp; &#65;<p:b/><b xmlns='u:2'/><b xmlns=''/><q:b/><?pi?></a> <!-- d --> "
+            ),
+            ["{u:1}a", "{u:2}b", "{u:2}b", "b", "b"]
+        );
+    }
+
+    #[test]
+    fn attributes_come_with_references_replaced_and_without_foreign_ones() {
+        let document =
+            Document::parse(br#"<a xmlns:p="u:2" uri="sip:a&amp;b&#x40;c" p:uri="x"/>"#).unwrap();
+        let root = document.element(Document::ROOT).unwrap();
+        assert_eq!(root.attributes.len(), 1);
+        assert_eq!(root.attribute("uri"), Some("sip:a&b@c"));
+    }
+
+    /// SEC-06, SEC-08.
+    #[test]
+    fn each_fault_is_refused_by_its_name() {
+        type Check = fn(&DocumentError) -> bool;
+        let table: [(&str, Check); 18] = [
+            ("", |e| matches!(e, DocumentError::NoRoot)),
+            ("  <!-- only -->", |e| matches!(e, DocumentError::NoRoot)),
+            ("text", |e| matches!(e, DocumentError::OutsideRoot { .. })),
+            ("<a/>x", |e| matches!(e, DocumentError::OutsideRoot { .. })),
+            ("<a/><b/>", |e| {
+                matches!(e, DocumentError::OutsideRoot { .. })
+            }),
+            ("<a/>&amp;", |e| {
+                matches!(e, DocumentError::OutsideRoot { .. })
+            }),
+            (
+                "<a><b></b>",
+                |e| matches!(e, DocumentError::Unclosed { element } if element == "a"),
+            ),
+            ("<a><b></a>", |e| matches!(e, DocumentError::Syntax { .. })),
+            ("<a", |e| matches!(e, DocumentError::Syntax { .. })),
+            ("<a b='1' b='2'/>", |e| {
+                matches!(e, DocumentError::Syntax { .. })
+            }),
+            ("<a b=1/>", |e| matches!(e, DocumentError::Syntax { .. })),
+            ("<a b='<'/>", |e| {
+                matches!(e, DocumentError::AttributeValue { .. })
+            }),
+            ("<a b='&x;'/>", |e| {
+                matches!(e, DocumentError::Syntax { .. })
+            }),
+            (
+                "<a>&x;</a>",
+                |e| matches!(e, DocumentError::Entity { name, .. } if name == "x"),
+            ),
+            ("<!DOCTYPE a><a/>", |e| {
+                matches!(e, DocumentError::Doctype { .. })
+            }),
+            ("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", |e| {
+                matches!(e, DocumentError::Doctype { .. })
+            }),
+            ("<?xml version='1.0' encoding='iso-8859-1'?><a/>", |e| {
+                matches!(e, DocumentError::Encoding { .. })
+            }),
+            ("<a/></a>", |e| matches!(e, DocumentError::Syntax { .. })),
+        ];
+        for (text, check) in table {
+            let error = error(text);
+            assert!(check(&error), "{text}: {error:?}");
+        }
+        let octets = b"<a>\xe4</a>";
+        let error = Document::parse(octets).unwrap_err();
+        assert!(
+            matches!(error, DocumentError::NotUtf8 { offset: 3 }),
+            "{error}"
+        );
+    }
+
+    /// SEC-07.
+    #[test]
+    fn a_document_at_the_limit_is_read_and_one_beyond_it_is_refused() {
+        let nested = |n: usize| "<a>".repeat(n) + &"</a>".repeat(n);
+        assert_eq!(names(&nested(MAX_DEPTH)).len(), MAX_DEPTH);
+        assert!(matches!(
+            error(&nested(MAX_DEPTH + 1)),
+            DocumentError::TooDeep
+        ));
+
+        let wide = |n: usize| {
+            let attributes: String = (0..n).map(|i| format!(" a{i}=''")).collect();
+            format!("<a{attributes}/>")
+        };
+        assert_eq!(names(&wide(MAX_ATTRIBUTES)).len(), 1);
+        assert!(matches!(
+            error(&wide(MAX_ATTRIBUTES + 1)),
+            DocumentError::TooManyAttributes { .. }
+        ));
+
+        let long = |n: usize| format!("<a>{}</a>", "x".repeat(n - 7));
+        assert_eq!(names(&long(MAX_DOCUMENT)).len(), 1);
+        assert!(matches!(
+            error(&long(MAX_DOCUMENT + 1)),
+            DocumentError::TooLarge
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_make_the_reader_fail(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(document) = Document::parse(&octets) {
+                prop_assert!(!document.elements.is_empty());
+            }
+        }
+
+        #[test]
+        fn no_scrap_of_xml_makes_the_reader_fail(
+            text in "(<a|<p:b|</a|>|/>| x='|'|\"|&|;|&amp;|<!--|-->|<!\\[CDATA\\[|\\]\\]>|<\\?|\\?>|xmlns:p=| )*",
+        ) {
+            if let Ok(document) = Document::parse(text.as_bytes()) {
+                prop_assert!(!document.elements.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Block-list files: plain lines or an XDM document, told apart by their content.
+
+use rollmark_core::blocklist::{BlockList, Entry};
+
+use crate::document::{DocumentError, MAX_DOCUMENT};
+use crate::resource_lists;
+
+/// Why a block-list file cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FileError {
+    /// Larger than [`MAX_DOCUMENT`].
+    #[error("the block list is larger than {MAX_DOCUMENT} octets")]
+    TooLarge,
+    /// A line that is not UTF-8.
+    #[error("line {line} of the block list is not UTF-8: save the file as UTF-8")]
+    NotUtf8 {
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// XML that cannot be read.
+    #[error(transparent)]
+    Document(DocumentError),
+    /// XML of a kind that no block list is read from.
+    #[error(
+        "no block list can be read from a document with root element {root:?}: give plain lines or resource-lists"
+    )]
+    UnsupportedDocument {
+        /// `{namespace}name` of the root element.
+        root: String,
+    },
+}
+
+/// Reads a block-list file.
+///
+/// A file whose first character is `<` is XML: a resource-lists document, read as [`resource_lists::parse`]
+/// says. Any other is plain lines: UTF-8, one URI a line; blanks at both ends, CR, empty lines and lines that
+/// begin with `#` are passed over. An empty file is an empty list.
+pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileError> {
+    if octets.len() > MAX_DOCUMENT {
+        return Err(FileError::TooLarge);
+    }
+    let bare = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+    if bare.trim_ascii_start().starts_with(b"<") {
+        return resource_lists::parse(octets, own_xui).map_err(|error| match error {
+            DocumentError::Root { found, .. } => FileError::UnsupportedDocument { root: found },
+            error => FileError::Document(error),
+        });
+    }
+    let text = std::str::from_utf8(bare).map_err(|error| FileError::NotUtf8 {
+        line: 1 + bare
+            .iter()
+            .take(error.valid_up_to())
+            .filter(|&&octet| octet == b'\n')
+            .count(),
+    })?;
+    let lines = text.lines().map(str::trim);
+    Ok(BlockList {
+        entries: lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(|line| Entry {
+                uri: line.into(),
+                list: None,
+                rule: None,
+            })
+            .collect(),
+        complete: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uris(octets: &[u8]) -> Vec<String> {
+        let list = parse(octets, None).unwrap();
+        assert!(list.complete);
+        list.entries
+            .iter()
+            .map(|entry| entry.uri.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn plain_lines_are_uris_but_for_blanks_and_comments() {
+        assert_eq!(
+            uris(b"\xef\xbb\xbf# blocked\r\n\r\n  sip:bob@x.example\t\r\ntel:+15550100\n\n#sip:no@x\nsip:z#o@x"),
+            ["sip:bob@x.example", "tel:+15550100", "sip:z#o@x"]
+        );
+        for empty in [&b""[..], b"\n", b"# nobody\n", b"\xef\xbb\xbf"] {
+            assert_eq!(uris(empty), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn xml_is_recognised_behind_blanks_and_a_byte_order_mark() {
+        let xml = "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>\
+                   <list name='oma_blockedcontacts'><entry uri='sip:bob@x'/></list></resource-lists>";
+        for before in ["", "\u{feff}", "\n  "] {
+            assert_eq!(uris(format!("{before}{xml}").as_bytes()), ["sip:bob@x"]);
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_says_why() {
+        let ruleset = br#"<cr:ruleset xmlns:cr="urn:ietf:params:xml:ns:common-policy"/>"#;
+        let error = parse(ruleset, None).unwrap_err();
+        assert!(
+            matches!(&error, FileError::UnsupportedDocument { root } if root == "{urn:ietf:params:xml:ns:common-policy}ruleset"),
+            "{error}"
+        );
+        let error = parse(b"sip:a@x\nsip:b@x\n\xff\n", None).unwrap_err();
+        assert!(matches!(error, FileError::NotUtf8 { line: 3 }), "{error}");
+        let error = parse(b"<resource-lists>", None).unwrap_err();
+        assert!(matches!(error, FileError::Document(_)), "{error}");
+        let error = parse(&vec![b'\n'; MAX_DOCUMENT + 1], None).unwrap_err();
+        assert!(matches!(error, FileError::TooLarge), "{error}");
+        assert_eq!(uris(&vec![b'\n'; MAX_DOCUMENT]), [""; 0]);
+    }
+}

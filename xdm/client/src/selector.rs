@@ -1,0 +1,339 @@
+//! Document selectors: XCAP root, AUID, XUI and document name as a URL (RFC 4825 §6.1, §6.2).
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use url::Url;
+
+/// AUID of block lists and other URI lists (RFC 4826 §3.4.1, XDM-37).
+pub const RESOURCE_LISTS: &str = "resource-lists";
+/// Name of the one document of the AUID that clients agree on (RFC 4826 §3.4.7).
+pub const INDEX: &str = "index";
+
+/// What a path segment may not hold plain (RFC 3986 §3.3): all but unreserved, sub-delims, `:` and `@`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
+
+/// Where the XCAP resources of a home domain begin (RFC 4825 §6.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XcapRoot {
+    /// Without query, fragment, userinfo and trailing slash.
+    url: Url,
+}
+
+/// Why a text is no XCAP root.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RootError {
+    /// Not an absolute URL.
+    #[error("the XCAP root {text:?} is not a URL ({source}): write it as https://HOST/PATH")]
+    Url {
+        /// The text given.
+        text: String,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// Neither `https` nor `http`.
+    #[error("the XCAP root has the scheme {scheme:?}: only https and http can be fetched")]
+    Scheme {
+        /// The scheme given.
+        scheme: String,
+    },
+    /// A query or fragment, which would cut the path off (XDM-02).
+    #[error("the XCAP root {text:?} has a query or fragment: leave out what follows the path")]
+    Query {
+        /// The text given.
+        text: String,
+    },
+}
+
+impl XcapRoot {
+    /// Reads a configured root. Userinfo in it is ignored (SEC-12), trailing slashes make no difference (XDM-02).
+    pub fn parse(text: &str) -> Result<Self, RootError> {
+        let mut url = Url::parse(text.trim()).map_err(|source| RootError::Url {
+            text: text.into(),
+            source,
+        })?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(RootError::Scheme {
+                scheme: url.scheme().into(),
+            });
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(RootError::Query { text: text.into() });
+        }
+        drop_userinfo(&mut url);
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self { url })
+    }
+
+    /// The root to try when none is configured: `https://xcap.DOMAIN` (RFC 4825 §6.1, XDM-01).
+    pub fn assumed(domain: &str) -> Result<Self, RootError> {
+        Self::parse(&format!("https://xcap.{domain}"))
+    }
+
+    /// Whether a URL has scheme, host and port of the root: only there do credentials go (SEC-12).
+    pub fn is_origin_of(&self, url: &Url) -> bool {
+        self.url.origin() == url.origin()
+    }
+
+    /// Whether requests go over TLS.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
+    }
+}
+
+/// Names one document on an XDMS (RFC 4825 §6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentSelector {
+    root: XcapRoot,
+    auid: String,
+    xui: Option<String>,
+    document: String,
+}
+
+/// A part of a document selector that no path segment can hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} cannot be the {part} of an XCAP document: it must not be empty, \".\" or \"..\"")]
+pub struct SegmentError {
+    /// Which part: `AUID`, `XUI` or `document name`.
+    pub part: &'static str,
+    /// The text given.
+    pub text: String,
+}
+
+impl DocumentSelector {
+    /// A document in the tree of one user; `xui` is his public identity, unescaped (XDM-03, XDM-04).
+    pub fn user(
+        root: XcapRoot,
+        auid: &str,
+        xui: &str,
+        document: &str,
+    ) -> Result<Self, SegmentError> {
+        Ok(Self {
+            root,
+            auid: segment("AUID", auid)?,
+            xui: Some(segment("XUI", xui)?),
+            document: segment("document name", document)?,
+        })
+    }
+
+    /// A document in the global tree (XDM-03).
+    pub fn global(root: XcapRoot, auid: &str, document: &str) -> Result<Self, SegmentError> {
+        Ok(Self {
+            root,
+            auid: segment("AUID", auid)?,
+            xui: None,
+            document: segment("document name", document)?,
+        })
+    }
+
+    /// The resource-lists document of a user (RFC 4826 §3.4.7, XDM-37).
+    pub fn resource_lists(root: XcapRoot, xui: &str) -> Result<Self, SegmentError> {
+        Self::user(root, RESOURCE_LISTS, xui, INDEX)
+    }
+
+    /// The root the document is under.
+    pub fn root(&self) -> &XcapRoot {
+        &self.root
+    }
+
+    /// The application usage.
+    pub fn auid(&self) -> &str {
+        &self.auid
+    }
+
+    /// Whose document it is, unescaped; none in the global tree.
+    pub fn xui(&self) -> Option<&str> {
+        self.xui.as_deref()
+    }
+
+    /// The document's URL, with what a path segment may not hold percent-encoded (XDM-05).
+    pub fn url(&self) -> Url {
+        let encode = |text| utf8_percent_encode(text, SEGMENT);
+        let base = self.root.url.path().trim_end_matches('/');
+        let (auid, document) = (encode(&self.auid), encode(&self.document));
+        let path = match &self.xui {
+            Some(xui) => format!("{base}/{auid}/users/{}/{document}", encode(xui)),
+            None => format!("{base}/{auid}/global/{document}"),
+        };
+        let mut url = self.root.url.clone();
+        url.set_path(&path);
+        url
+    }
+}
+
+/// Takes user name and password out of a URL: they must not be sent, shown or logged (SEC-12).
+pub(crate) fn drop_userinfo(url: &mut Url) {
+    // Both fail only for URLs without host, which have no userinfo.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+/// Percent-decoded text; none if the octets are not UTF-8.
+pub(crate) fn unescape(text: &str) -> Option<String> {
+    percent_decode_str(text)
+        .decode_utf8()
+        .ok()
+        .map(|text| text.into_owned())
+}
+
+fn segment(part: &'static str, text: &str) -> Result<String, SegmentError> {
+    match text {
+        "" | "." | ".." => Err(SegmentError {
+            part,
+            text: text.into(),
+        }),
+        text => Ok(text.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn url(root: &str, xui: &str) -> String {
+        DocumentSelector::resource_lists(XcapRoot::parse(root).unwrap(), xui)
+            .unwrap()
+            .url()
+            .into()
+    }
+
+    /// XDM-02, XDM-03, RFC 4825 §6.1.
+    #[test]
+    fn root_and_path_are_joined_with_one_slash() {
+        for (root, expected) in [
+            ("https://x.example", "https://x.example"),
+            ("https://x.example/", "https://x.example"),
+            ("https://x.example/xcap-root", "https://x.example/xcap-root"),
+            (
+                "https://X.example:443/xcap-root//",
+                "https://x.example/xcap-root",
+            ),
+            ("http://127.0.0.1:8080/a/b/", "http://127.0.0.1:8080/a/b"),
+            ("https://[::1]:5443", "https://[::1]:5443"),
+            ("https://alice:secret@x.example/", "https://x.example"),
+        ] {
+            assert_eq!(
+                url(root, "sip:alice@home.example"),
+                format!("{expected}/resource-lists/users/sip:alice@home.example/index")
+            );
+        }
+        let root = XcapRoot::assumed("home.example").unwrap();
+        assert_eq!(
+            DocumentSelector::global(root, "xcap-caps", "index")
+                .unwrap()
+                .url()
+                .as_str(),
+            "https://xcap.home.example/xcap-caps/global/index"
+        );
+    }
+
+    /// XDM-04, XDM-05.
+    #[test]
+    fn the_users_identity_stays_one_path_segment() {
+        for (xui, expected) in [
+            ("sip:alice@home.example", "sip:alice@home.example"),
+            ("tel:+15550100", "tel:+15550100"),
+            (
+                "sip:+15550100@home.example;user=phone",
+                "sip:+15550100@home.example;user=phone",
+            ),
+            ("sip:a/b?c#d@home.example", "sip:a%2Fb%3Fc%23d@home.example"),
+            ("sip:a%20b@home.example", "sip:a%2520b@home.example"),
+            ("sip:zoë@home.example", "sip:zo%C3%AB@home.example"),
+            (
+                "sip:a\\b\r\n@[2001:db8::1]",
+                "sip:a%5Cb%0D%0A@%5B2001:db8::1%5D",
+            ),
+            ("sip:../..@h", "sip:..%2F..@h"),
+        ] {
+            assert_eq!(
+                url("https://x.example", xui),
+                format!("https://x.example/resource-lists/users/{expected}/index")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_root_or_no_segment_is_refused_by_name() {
+        type Check = fn(&RootError) -> bool;
+        let table: [(&str, Check); 6] = [
+            ("", |e| matches!(e, RootError::Url { .. })),
+            ("x.example/xcap", |e| matches!(e, RootError::Url { .. })),
+            ("https://", |e| matches!(e, RootError::Url { .. })),
+            ("ftp://x.example/", |e| {
+                matches!(e, RootError::Scheme { .. })
+            }),
+            ("https://x.example/?a=b", |e| {
+                matches!(e, RootError::Query { .. })
+            }),
+            ("https://x.example/#f", |e| {
+                matches!(e, RootError::Query { .. })
+            }),
+        ];
+        for (text, check) in table {
+            let error = XcapRoot::parse(text).unwrap_err();
+            assert!(check(&error), "{text}: {error}");
+        }
+        let root = XcapRoot::assumed("home.example").unwrap();
+        for xui in ["", ".", ".."] {
+            let error = DocumentSelector::resource_lists(root.clone(), xui).unwrap_err();
+            assert_eq!((error.part, error.text.as_str()), ("XUI", xui));
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_by_address_and_by_name() {
+        for (root, expected) in [
+            ("http://127.0.0.1:1", true),
+            ("http://[::1]/", true),
+            ("http://localhost/x", true),
+            ("http://localhost.example", false),
+            ("http://192.0.2.1", false),
+        ] {
+            assert_eq!(
+                XcapRoot::parse(root).unwrap().is_loopback(),
+                expected,
+                "{root}"
+            );
+        }
+    }
+
+    proptest! {
+        /// XDM-05: whatever the user part, the server reads back the XUI that was meant.
+        #[test]
+        fn every_xui_is_read_back_from_the_third_segment_of_the_path(xui in "\\PC{1,20}") {
+            prop_assume!(!matches!(xui.as_str(), "." | ".."));
+            let root = XcapRoot::parse("https://x.example").unwrap();
+            let url = DocumentSelector::resource_lists(root, &xui).unwrap().url();
+            let segments: Vec<_> = url.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 4);
+            prop_assert_eq!(unescape(segments[2]), Some(xui));
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What a source holds: the last good list, its state, the last error; and whether a change is worth telling.
+
+use rollmark_core::blocklist::{BlockList, SourceState, Update};
+
+/// The list of a source and how far it can be trusted.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    list: Option<BlockList>,
+    /// As told last; none before the first update.
+    state: Option<SourceState>,
+    error: Option<String>,
+}
+
+impl Held {
+    /// Takes a list that was read; an update if list or state changed.
+    pub(super) fn take(&mut self, list: BlockList, etag: Option<String>) -> Option<Update> {
+        self.error = None;
+        let state = state_of(&list);
+        let new = (self.list.as_ref() != Some(&list)).then(|| list.clone());
+        self.list = Some(list);
+        self.tell(state, new, etag)
+    }
+
+    /// The list held is still what the source has.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn confirm(&mut self, etag: Option<String>) -> Option<Update> {
+        self.error = None;
+        let state = state_of(self.list.as_ref()?);
+        self.tell(state, None, etag)
+    }
+
+    /// The source could not be read: the last good list stays in use (XDM-27).
+    pub(super) fn fail(&mut self, error: String) -> Option<Update> {
+        self.error = Some(error);
+        let state = match self.list {
+            Some(_) => SourceState::Stale,
+            None => SourceState::Unavailable,
+        };
+        self.tell(state, None, None)
+    }
+
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.error.as_deref()
+    }
+
+    fn tell(
+        &mut self,
+        state: SourceState,
+        list: Option<BlockList>,
+        etag: Option<String>,
+    ) -> Option<Update> {
+        let changed = list.is_some() || self.state != Some(state);
+        self.state = Some(state);
+        changed.then_some(Update { state, list, etag })
+    }
+}
+
+fn state_of(list: &BlockList) -> SourceState {
+    match (list.complete, list.entries.is_empty()) {
+        (false, _) => SourceState::Incomplete,
+        (true, true) => SourceState::Empty,
+        (true, false) => SourceState::Fresh,
+    }
+}
