@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Embedded IM server for demos and tests: a conference focus with a notifier for the event package `conference`
+//! (RFC 6665, RFC 4575) over UDP and TCP.
+//!
+//! [`ImServer`] listens, [`Focus`] is the hand on one conference, [`network`] is the lossy network between a client and
+//! the server. The documents are written by a writer of this crate's own; nothing here is shared with the client under
+//! test, so that a mistake in one is not hidden by the same mistake in the other.
+
+mod conference;
+mod document;
+mod focus;
+pub mod network;
+mod notifier;
+mod server;
+mod subscription;
+
+pub use conference::{
+    Conference, Disconnection, DisconnectionMethod, Endpoint, JoiningMethod, RosterError, Status,
+    User,
+};
+pub use document::CONTENT_TYPE;
+pub use focus::{FinalDocument, Focus, FocusError, TerminationReason};
+pub use server::{CreateError, ImServer, ServerError, Settings};

@@ -1,0 +1,406 @@
+//! The notifier: what a SUBSCRIBE for the event package `conference` gets (RFC 6665 §4.2.1).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ezk_sip_core::transport::{OutgoingResponse, TargetTransportInfo};
+use ezk_sip_core::{Endpoint as SipEndpoint, IncomingRequest, Layer, MayTake};
+use ezk_sip_types::uri::SipUri;
+use ezk_sip_types::{Method, Name, StatusCode};
+
+use crate::focus::{FinalDocument, TerminationReason};
+use crate::server::{ConferenceKey, Shared, State};
+use crate::subscription::{Dialog, DialogId, Subscription, deliver};
+
+const PACKAGE: &str = "conference";
+
+/// Below this many seconds a SUBSCRIBE may be refused as too brief (RFC 6665 §4.2.1.1).
+const TOO_BRIEF_BELOW: u32 = 3600;
+
+/// The server's place in the SIP endpoint.
+pub(crate) struct NotifierLayer {
+    shared: Arc<Shared>,
+}
+
+impl NotifierLayer {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+#[async_trait::async_trait]
+impl Layer for NotifierLayer {
+    fn name(&self) -> &'static str {
+        "conference-notifier"
+    }
+
+    async fn receive(&self, endpoint: &SipEndpoint, request: MayTake<'_, IncomingRequest>) {
+        if self.shared.is_stopped() {
+            // A server that is gone does not answer.
+            drop(request.take());
+            return;
+        }
+        if request.line.method != Method::SUBSCRIBE {
+            return;
+        }
+        let mut request = request.take();
+        if let Err(refusal) = subscribe(&self.shared, endpoint, &mut request) {
+            let response = refusal.response(&self.shared, endpoint, &request);
+            let transaction = endpoint.create_server_tsx(&mut request);
+            if let Err(error) = transaction.respond(response).await {
+                tracing::warn!(%error, "SUBSCRIBE could not be refused");
+            }
+        }
+    }
+}
+
+/// Why a SUBSCRIBE is refused.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// A header is missing or unreadable.
+    Malformed(&'static str),
+    /// No such conference.
+    NotFound,
+    /// The tags name no subscription (RFC 6665 §4.1.2.2).
+    NoDialog,
+    /// Too short a time.
+    TooBrief { min_expires: u32 },
+    /// Not our event package.
+    BadEvent,
+    /// CSeq below that of an earlier SUBSCRIBE (RFC 3261 §12.2.2).
+    OutOfOrder,
+}
+
+impl Refusal {
+    fn response(
+        &self,
+        shared: &Shared,
+        endpoint: &SipEndpoint,
+        request: &IncomingRequest,
+    ) -> OutgoingResponse {
+        let (code, reason) = match self {
+            Self::Malformed(what) => (400, *what),
+            Self::NotFound => (404, "No Such Conference"),
+            Self::NoDialog => (481, "Subscription Does Not Exist"),
+            Self::TooBrief { .. } => (423, "Interval Too Brief"),
+            Self::BadEvent => (489, "Bad Event"),
+            Self::OutOfOrder => (500, "CSeq Out Of Order"),
+        };
+        let tag = match &request.base_headers.to.tag {
+            Some(_) => None,
+            None => Some(shared.new_tag()),
+        };
+        let mut response = response(endpoint, request, code, reason, tag.as_deref());
+        let headers = &mut response.msg.headers;
+        match self {
+            Self::TooBrief { min_expires } => {
+                headers.insert(Name::MIN_EXPIRES, min_expires.to_string());
+            }
+            Self::BadEvent => headers.insert(Name::ALLOW_EVENTS, PACKAGE),
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Accepts a SUBSCRIBE: answers and notifies, in this order, through the queue of the subscription.
+fn subscribe(
+    shared: &Arc<Shared>,
+    endpoint: &SipEndpoint,
+    request: &mut IncomingRequest,
+) -> Result<(), Refusal> {
+    let event = event(raw(request, &Name::EVENT))?;
+    let requested = expires(raw(request, &Name::EXPIRES))?;
+    let call_id = request.base_headers.call_id.0.to_string();
+    let remote_tag = request.base_headers.from.tag.as_ref();
+    let remote_tag = remote_tag.ok_or(Refusal::Malformed("From Without Tag"))?;
+    let id = |local_tag: String| DialogId {
+        call_id,
+        local_tag,
+        remote_tag: remote_tag.to_string(),
+    };
+    let mut guard = shared.state();
+    let state = &mut *guard;
+    let (mut subscription, new_tag, granted) = match &request.base_headers.to.tag {
+        Some(tag) => {
+            let id = id(tag.to_string());
+            if !state.subscriptions.contains_key(&id) {
+                return Err(Refusal::NoDialog);
+            }
+            let granted = grant(shared, requested)?;
+            (resume(state, request, &id)?, None, granted)
+        }
+        None => {
+            let key = ConferenceKey::of(&request.line.uri).ok_or(Refusal::NotFound)?;
+            if !state.conferences.contains_key(&key) {
+                return Err(Refusal::NotFound);
+            }
+            let granted = grant(shared, requested)?;
+            let id = id(shared.new_tag());
+            let dialog = dialog(state, request, &key, id.clone())?;
+            let (subscription, queue) = Subscription::new(dialog, key, event);
+            let tag = id.local_tag.clone();
+            tokio::spawn(deliver(shared.clone(), endpoint.clone(), id, queue));
+            (subscription, Some(tag), granted)
+        }
+    };
+    let tag = new_tag.as_deref();
+    accept(shared, endpoint, request, &mut subscription, tag, granted);
+    let keep = finish(state, &mut subscription, granted);
+    state.settle(subscription, keep);
+    Ok(())
+}
+
+/// Seconds granted for what was asked (RFC 6665 §4.2.1.1): never more.
+fn grant(shared: &Shared, requested: Option<u32>) -> Result<u32, Refusal> {
+    let settings = &shared.settings;
+    let Some(requested) = requested else {
+        return Ok(settings.max_expires);
+    };
+    if (1..TOO_BRIEF_BELOW).contains(&requested) && requested < settings.min_expires {
+        return Err(Refusal::TooBrief {
+            min_expires: settings.min_expires,
+        });
+    }
+    Ok(requested.min(settings.max_expires))
+}
+
+fn dialog(
+    state: &State,
+    request: &IncomingRequest,
+    key: &ConferenceKey,
+    id: DialogId,
+) -> Result<Dialog, Refusal> {
+    let target = contact(request)?.ok_or(Refusal::Malformed("No Contact"))?;
+    let text = |name| raw(request, &name).unwrap_or_default().to_owned();
+    let route = request.headers.get_raw(&Name::RECORD_ROUTE);
+    Ok(Dialog {
+        local: format!("{};tag={}", text(Name::TO), id.local_tag),
+        remote: text(Name::FROM),
+        remote_cseq: request.base_headers.cseq.cseq,
+        target,
+        route: route.map(|value| value.to_string()).collect(),
+        contact: local_contact(state, request, key),
+        flow: flow(request),
+        id,
+    })
+}
+
+/// Takes the subscription of a refresh out of the table, with the target and the flow of this SUBSCRIBE.
+fn resume(
+    state: &mut State,
+    request: &IncomingRequest,
+    id: &DialogId,
+) -> Result<Subscription, Refusal> {
+    let known = state.subscriptions.get(id).ok_or(Refusal::NoDialog)?;
+    let cseq = request.base_headers.cseq.cseq;
+    if cseq < known.dialog.remote_cseq {
+        return Err(Refusal::OutOfOrder);
+    }
+    let target = contact(request)?;
+    let removed = state.subscriptions.remove(id);
+    let mut subscription = removed.ok_or(Refusal::NoDialog)?;
+    let contact = local_contact(state, request, subscription.conference());
+    let dialog = &mut subscription.dialog;
+    dialog.remote_cseq = cseq;
+    dialog.flow = flow(request);
+    dialog.contact = contact;
+    if let Some(target) = target {
+        dialog.target = target;
+    }
+    Ok(subscription)
+}
+
+/// Queues the 200-class response.
+fn accept(
+    shared: &Shared,
+    endpoint: &SipEndpoint,
+    request: &mut IncomingRequest,
+    subscription: &mut Subscription,
+    tag: Option<&str>,
+    granted: u32,
+) {
+    let (code, reason) = match shared.settings.answer_202 {
+        true => (202, "Accepted"),
+        false => (200, "OK"),
+    };
+    let mut response = response(endpoint, request, code, reason, tag);
+    let headers = &mut response.msg.headers;
+    for value in request.headers.get_raw(&Name::RECORD_ROUTE) {
+        headers.insert(Name::RECORD_ROUTE, value.as_str());
+    }
+    headers.insert(Name::CONTACT, subscription.dialog.contact.as_str());
+    headers.insert(Name::EXPIRES, granted.to_string());
+    headers.insert(Name::ALLOW_EVENTS, PACKAGE);
+    subscription.respond(endpoint.create_server_tsx(request), response);
+    subscription.refresh(Duration::from_secs(granted.into()));
+}
+
+/// Queues the NOTIFY with full state that follows every acceptance; false if that was the last one (Expires: 0).
+fn finish(state: &State, subscription: &mut Subscription, granted: u32) -> bool {
+    let Some(entry) = state.conferences.get(subscription.conference()) else {
+        return false;
+    };
+    if granted == 0 {
+        let (reason, document) = (TerminationReason::Timeout, FinalDocument::Full);
+        subscription.notify_terminated(entry, reason, None, document);
+        return false;
+    }
+    subscription.notify_full(entry);
+    true
+}
+
+/// A response with From and To as the request had them, which ezk's own would shorten.
+fn response(
+    endpoint: &SipEndpoint,
+    request: &IncomingRequest,
+    code: u16,
+    reason: &'static str,
+    tag: Option<&str>,
+) -> OutgoingResponse {
+    let code = StatusCode::from(code);
+    let mut response = endpoint.create_response(request, code, Some(reason.into()));
+    let headers = &mut response.msg.headers;
+    for name in [Name::FROM, Name::TO] {
+        let mut value = raw(request, &name).unwrap_or_default().to_owned();
+        if let (true, Some(tag)) = (name == Name::TO, tag) {
+            value.push_str(";tag=");
+            value.push_str(tag);
+        }
+        headers.remove(&name);
+        headers.insert(name, value);
+    }
+    response
+}
+
+/// Where the request came from is where NOTIFY goes.
+fn flow(request: &IncomingRequest) -> TargetTransportInfo {
+    let info = &request.tp_info;
+    TargetTransportInfo {
+        via_host_port: None,
+        transport: Some((info.transport.clone(), info.source)),
+    }
+}
+
+/// Our Contact: the focus at the address the request came to (RFC 4579 §3.2: with `isfocus`).
+fn local_contact(state: &State, request: &IncomingRequest, key: &ConferenceKey) -> String {
+    let transport = &request.tp_info.transport;
+    let addr: SocketAddr = match state.advertised_udp {
+        Some(addr) if transport.is_udp() => addr,
+        _ => transport.bound(),
+    };
+    let parameter = if transport.is_udp() {
+        ""
+    } else {
+        ";transport=tcp"
+    };
+    format!("<sip:{}@{addr}{parameter}>;isfocus", key.user)
+}
+
+fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
+    request
+        .headers
+        .get_raw(name)
+        .next()
+        .map(|value| value.trim())
+}
+
+/// The Event value of our NOTIFY requests: the package, with the `id` of the SUBSCRIBE (RFC 6665 §8.2.1).
+fn event(value: Option<&str>) -> Result<String, Refusal> {
+    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+    if parts.next() != Some(PACKAGE) {
+        return Err(Refusal::BadEvent);
+    }
+    let id = parts.find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("id").then(|| value.trim())
+    });
+    Ok(match id {
+        Some(id) => format!("{PACKAGE};id={id}"),
+        None => PACKAGE.to_owned(),
+    })
+}
+
+/// Seconds of the Expires header (RFC 3261 §20.19).
+fn expires(value: Option<&str>) -> Result<Option<u32>, Refusal> {
+    value
+        .map(|value| {
+            let digits = value.split(';').next().unwrap_or_default();
+            digits.trim().parse()
+        })
+        .transpose()
+        .map_err(|_| Refusal::Malformed("Bad Expires"))
+}
+
+/// The remote target; `None` without a Contact header.
+fn contact(request: &IncomingRequest) -> Result<Option<SipUri>, Refusal> {
+    let Some(value) = raw(request, &Name::CONTACT) else {
+        return Ok(None);
+    };
+    contact_uri(value)
+        .and_then(|uri| uri.parse().ok())
+        .map(Some)
+        .ok_or(Refusal::Malformed("Bad Contact"))
+}
+
+/// The URI of a Contact value: in angle brackets after a name, or up to the first parameter (RFC 3261 §20.10).
+fn contact_uri(value: &str) -> Option<&str> {
+    let mut rest = value;
+    if let Some(quoted) = rest.strip_prefix('"') {
+        let mut escaped = false;
+        let close = quoted.find(|c| {
+            let closes = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            closes
+        })?;
+        rest = quoted.get(close + 1..)?;
+    }
+    match rest.split_once('<') {
+        Some((_, rest)) => rest.split_once('>').map(|(uri, _)| uri.trim()),
+        None => rest.split([';', ',']).next().map(str::trim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contact_uri_is_found_in_every_form() {
+        // RFC 3261 §20.10
+        for (value, uri) in [
+            ("<sip:a@h;x=1>;expires=5", Some("sip:a@h;x=1")),
+            ("sip:a@h;expires=5", Some("sip:a@h")),
+            ("A <sip:a@h>", Some("sip:a@h")),
+            (r#""A \"<\" B" <sip:a@h>"#, Some("sip:a@h")),
+            (r#""A"#, None),
+            ("<sip:a@h", None),
+        ] {
+            assert_eq!(contact_uri(value), uri, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_the_conference_package_is_accepted_and_its_id_kept() {
+        // RFC 6665 §4.2.1.1, §8.2.1
+        assert_eq!(event(Some("conference")), Ok("conference".into()));
+        assert_eq!(
+            event(Some("conference ;x=1; ID=7")),
+            Ok("conference;id=7".into())
+        );
+        for other in [None, Some("presence"), Some("conference.winfo")] {
+            assert_eq!(event(other), Err(Refusal::BadEvent), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn expires_is_a_number_of_seconds() {
+        assert_eq!(expires(None), Ok(None));
+        assert_eq!(expires(Some("0")), Ok(Some(0)));
+        assert_eq!(expires(Some("3600 ;x")), Ok(Some(3600)));
+        for bad in ["", "-1", "soon", "99999999999"] {
+            assert!(expires(Some(bad)).is_err(), "{bad}");
+        }
+    }
+}
