@@ -1,2 +1,39 @@
-//! Placeholder.
-fn main() {}
+//! `rollmark`: a reference softphone and bench tool over the library that softphones embed.
+
+mod args;
+mod demo;
+mod fault;
+mod json;
+mod show;
+mod source;
+mod text;
+mod watch;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use clap::Parser;
+
+/// One thread: the order of messages is kept, and nothing here is heavy.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("ROLLMARK_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off")),
+        )
+        .init();
+    let result = match args.command {
+        Command::Demo(demo) => demo::run(&demo).await,
+        Command::Watch(watch) => watch::run(&watch).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("rollmark: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,137 @@
-//! Placeholder.
+//! Reference SIP user agent: transports, outbound proxy, TLS; the plugin is added to it as to any softphone (RFC 3261 §8, §18).
+
+mod tls;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+
+use ezk_sip_core::Endpoint;
+use rollmark::{Account, Conferences, Registration};
+use rollmark_ezk::ConferencePlugin;
+
+pub use tls::TlsError;
+
+/// How SIP messages travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// One connection, shared by everything.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+}
+
+/// What the user agent can be set to.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `HOST:PORT` of the outbound proxy; none resolves the conference's own domain (RFC 3263).
+    pub server: Option<String>,
+    /// How to reach it.
+    pub transport: Transport,
+    /// PEM file of the authorities that may sign the server's certificate; TLS needs it.
+    pub ca: Option<PathBuf>,
+}
+
+/// Why the user agent did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The server's name has no address.
+    #[error("the server {server:?} cannot be found: {error}; check --server HOST:PORT")]
+    Resolve {
+        /// As given.
+        server: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// No socket.
+    #[error("no UDP socket on {address}: {error}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A running user agent.
+#[derive(Debug)]
+pub struct UserAgent {
+    /// The handle of the plugin for the account it was started with.
+    pub conferences: Conferences,
+    endpoint: Endpoint,
+}
+
+impl UserAgent {
+    /// Starts it for an account, on the present tokio runtime.
+    ///
+    /// # Errors
+    /// When the server's name, a socket or the TLS set-up fails.
+    pub async fn start(settings: Settings, account: Account) -> Result<Self, StartError> {
+        let address = SocketAddr::new(local_ip(settings.server.as_deref()).await?, 0);
+        let mut builder = Endpoint::builder();
+        builder
+            .bind_udp(address)
+            .await
+            .map_err(|error| StartError::Bind { address, error })?;
+        if settings.transport == Transport::Tls {
+            builder.use_rustls_connector(tls::connector(settings.ca.as_deref())?);
+        }
+        let (plugin, conferences) = ConferencePlugin::new(account);
+        builder.add_layer(plugin);
+        let endpoint = builder.build();
+        conferences.set_registration(Registration {
+            // The plugin names the address of the flow it uses.
+            contact: String::new(),
+            outbound_proxy: settings.server.map(|server| {
+                let transport = match settings.transport {
+                    Transport::Udp => "",
+                    Transport::Tcp => ";transport=tcp",
+                    Transport::Tls => ";transport=tls",
+                };
+                format!("sip:{server}{transport};lr")
+            }),
+            protected: settings.transport == Transport::Tls,
+        });
+        Ok(Self {
+            conferences,
+            endpoint,
+        })
+    }
+
+    /// The ezk endpoint, to add more to it.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+/// The local address from which the server is reached; any address when there is none to ask for.
+async fn local_ip(server: Option<&str>) -> Result<IpAddr, StartError> {
+    let Some(server) = server else {
+        return Ok(Ipv4Addr::UNSPECIFIED.into());
+    };
+    let resolve = |error| StartError::Resolve {
+        server: server.to_owned(),
+        error,
+    };
+    let address = tokio::net::lookup_host(server)
+        .await
+        .map_err(resolve)?
+        .next()
+        .ok_or_else(|| resolve(std::io::ErrorKind::NotFound.into()))?;
+    let any: IpAddr = if address.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    // Connecting a UDP socket sends nothing; the system chooses the address it would send from.
+    let chosen = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    Ok(chosen.map_or(any, |local| local.ip()))
+}

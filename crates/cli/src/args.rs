@@ -1,0 +1,117 @@
+//! The command line: subcommands and options. No secret is taken on it; passwords come from files.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Shows who is in an IM conference, live, and which of them you have blocked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rollmark",
+    version,
+    after_help = "Logs: set ROLLMARK_LOG=debug (or rollmark=trace …)."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plays a conference on embedded servers and watches it: nothing to install, nothing to configure
+    Demo(Demo),
+    /// Subscribes to a conference and shows its roster live
+    Watch(Watch),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Demo {
+    /// The kind of SIP core to play
+    #[arg(long, value_enum, default_value_t = DemoMode::Sip)]
+    pub(crate) mode: DemoMode,
+    /// Seconds between two steps of the script
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.8, value_parser = pace)]
+    pub(crate) pace: f64,
+    /// One JSON object a line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(pace) if (0.05..=60.0).contains(&pace) => Ok(pace),
+        _ => Err("give seconds from 0.05 to 60".into()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DemoMode {
+    /// Plain SIP (RFC 3261)
+    Sip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// From what the registrar says; plain SIP where there is no registration
+    Auto,
+    /// Plain SIP (RFC 3261)
+    Sip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watch {
+    /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
+    pub(crate) conference: String,
+    /// Your public identity (a SIP URI)
+    #[arg(long = "as", value_name = "URI")]
+    pub(crate) identity: Option<String>,
+    /// Outbound proxy; without it the conference's own domain is asked
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) server: Option<String>,
+    /// How to reach it
+    #[arg(long, value_enum, default_value_t = Transport::Udp)]
+    pub(crate) transport: Transport,
+    /// PEM file of the authority that signed the SIP server's certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// User name for digest authentication
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// File whose first line is the password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// The kind of SIP core
+    #[arg(long, value_enum, default_value_t = Mode::Auto)]
+    pub(crate) mode: Mode,
+    /// Block list in a file: plain lines or resource-lists XML (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) block_list: Vec<PathBuf>,
+    /// XCAP root of the XDMS that holds your block list
+    #[arg(long, value_name = "URL")]
+    pub(crate) xcap_root: Option<String>,
+    /// User name for the XDMS
+    #[arg(long, value_name = "NAME", requires = "xcap_root")]
+    pub(crate) xcap_user: Option<String>,
+    /// File whose first line is the password for the XDMS
+    #[arg(long, value_name = "FILE", requires = "xcap_user")]
+    pub(crate) xcap_password_file: Option<PathBuf>,
+    /// PEM file of the authority that signed the XDMS's certificate
+    #[arg(long, value_name = "FILE", requires = "xcap_root")]
+    pub(crate) xcap_ca: Option<PathBuf>,
+    /// Life of the subscription to ask for, in seconds
+    #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) expires: u32,
+    /// Watch for so long, then unsubscribe
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: Option<u64>,
+    /// One JSON object a line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}

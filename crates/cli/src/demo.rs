@@ -1,0 +1,189 @@
+//! `rollmark demo`: an IM conference on embedded servers, played to the real client over real sockets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rollmark::Account;
+use rollmark_im_server::network::LossyLink;
+use rollmark_im_server::{
+    Conference, Disconnection, DisconnectionMethod, FinalDocument, Focus, ImServer, Status, User,
+};
+use rollmark_ua::{Settings, Transport, UserAgent};
+use rollmark_xdms::Xdms as EmbeddedXdms;
+use tokio::time::sleep;
+
+use crate::args::Demo;
+use crate::fault::{Fault, Place};
+use crate::show::Show;
+use crate::source::{self, FirstNews, Xdms};
+
+const ROOM: &str = "sip:book-club@im.example";
+const ME: &str = "sip:alice@im.example";
+/// How often the demo looks for changes on its XDMS, as a share of the pace.
+const POLLS_A_STEP: u32 = 8;
+
+fn uri(name: &str) -> String {
+    format!("sip:{name}@im.example")
+}
+
+fn person(name: &str) -> User {
+    let mut display = name.to_owned();
+    display[..1].make_ascii_uppercase();
+    User::connected(uri(name)).display_text(display)
+}
+
+/// Alice's document on the XDMS.
+fn block_list(names: &[&str]) -> String {
+    let entries: String = names
+        .iter()
+        .map(|name| format!(r#"<entry uri="{}"/>"#, uri(name)))
+        .collect();
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list name="oma_blockedcontacts">{entries}</list></resource-lists>"#
+    )
+}
+
+fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Fault {
+    move |error| Fault::Demo {
+        what,
+        error: error.to_string(),
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
+    let pace = Duration::from_secs_f64(args.pace);
+    let show = Show::new(args.json);
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+
+    let embedded = EmbeddedXdms::bind(loopback).await.map_err(failed("XDMS"))?;
+    put(&embedded, &["mallory", "trudy"])?;
+    let server = ImServer::bind(rollmark_im_server::Settings::default())
+        .await
+        .map_err(failed("IM server"))?;
+    let link = LossyLink::bind(server.udp_addr())
+        .await
+        .map_err(failed("test network"))?;
+    server.advertise_udp(link.addr());
+    let opening = ["alice", "bob", "carol", "mallory"]
+        .into_iter()
+        .fold(Conference::new("Which book next?"), |room, name| {
+            room.user(person(name))
+        });
+    let focus = server
+        .create_conference(ROOM, opening)
+        .map_err(failed("IM server"))?;
+
+    show.say(&format!(
+        "A conference {ROOM} on an embedded IM server, watched by {ME},\nwho has blocked mallory and trudy on an embedded XDMS.\n"
+    ));
+    let agent = UserAgent::start(
+        Settings {
+            server: Some(link.addr().to_string()),
+            transport: Transport::Udp,
+            ca: None,
+        },
+        Account::new(ME),
+    )
+    .await?;
+    let conferences = &agent.conferences;
+    let mut news = FirstNews::default();
+    let list = Xdms {
+        root: &embedded.root(),
+        xui: ME,
+        credentials: None,
+        ca_file: None,
+        interval: Some(pace / POLLS_A_STEP),
+    };
+    conferences.add_source(source::xdms(list, &mut news)?);
+    news.wait().await;
+    let conference = conferences.subscribe(ROOM).await?;
+    let place = Place {
+        conference: ROOM,
+        server: None,
+        user: None,
+    };
+    let watching = crate::watch::follow(
+        conferences,
+        conference,
+        show,
+        &place,
+        crate::watch::stopped(None),
+    );
+    // The play goes on while the client watches; its last step ends the conference, and with it the watching.
+    let play = async {
+        play(&focus, &link, &embedded, pace).await?;
+        std::future::pending::<Result<(), Fault>>().await
+    };
+    tokio::select! {
+        watched = watching => watched,
+        played = play => played,
+    }
+}
+
+fn put(xdms: &EmbeddedXdms, names: &[&str]) -> Result<(), Fault> {
+    xdms.put("resource-lists", ME, "index", block_list(names))
+        .map(drop)
+        .map_err(failed("XDMS"))
+}
+
+/// The script: eight users in all, a step every `pace`.
+async fn play(
+    focus: &Focus,
+    link: &LossyLink,
+    xdms: &EmbeddedXdms,
+    pace: Duration,
+) -> Result<(), Fault> {
+    let oops = failed::<rollmark_im_server::FocusError>;
+    let mut watchers = focus.subscribers().map_err(oops("focus"))?;
+    let _ = watchers.wait_for(|count| *count > 0).await;
+    sleep(pace).await;
+    focus.join(person("dave")).map_err(oops("focus"))?;
+    sleep(pace).await;
+    // On the block list since before he came.
+    focus.join(person("trudy")).map_err(oops("focus"))?;
+    sleep(pace).await;
+    focus
+        .set_subject("The one with the whale")
+        .map_err(oops("focus"))?;
+    sleep(pace).await;
+    // Present, and put on the list: marked without a NOTIFY.
+    put(xdms, &["mallory", "trudy", "carol"])?;
+    sleep(pace).await;
+    let bob = uri("bob");
+    focus
+        .set_status(
+            &bob,
+            &format!("{bob};gr=1"),
+            Status::Disconnected,
+            Some(Disconnection {
+                method: DisconnectionMethod::Departed,
+                reason: None,
+            }),
+        )
+        .map_err(oops("focus"))?;
+    sleep(pace).await;
+    // This notification is dropped by the network, retransmissions and all; the next one shows the gap.
+    link.lose_next_notify();
+    focus
+        .change(|room| {
+            room.remove(&uri("trudy"))?;
+            room.join(person("erin"))
+        })
+        .map_err(oops("focus"))?;
+    link.wait_lost(1).await;
+    sleep(pace).await;
+    focus.join(person("frank")).map_err(oops("focus"))?;
+    sleep(pace).await;
+    focus
+        .boot(&uri("mallory"), Some("Spoilers"))
+        .map_err(oops("focus"))?;
+    sleep(pace).await;
+    focus.remove(&uri("dave")).map_err(oops("focus"))?;
+    sleep(pace).await;
+    focus.notify_full().map_err(oops("focus"))?;
+    sleep(pace).await;
+    focus.end(FinalDocument::None).map_err(oops("focus"))?;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! What can go wrong on the command line, one line each: what happened, where, what to do.
+
+use std::path::{Path, PathBuf};
+
+use rollmark::core::digest::Secret;
+use rollmark::core::subscription::EndReason;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the password file {path} cannot be read: {error}; its first line must be the password", path = .path.display())]
+    Password {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("the user name was given without a password; add --password-file FILE")]
+    NoPassword,
+    #[error("XCAP: {0}")]
+    Xcap(String),
+    #[error(transparent)]
+    Start(#[from] rollmark_ua::StartError),
+    #[error(transparent)]
+    Subscribe(#[from] rollmark::SubscribeError),
+    #[error("{0}")]
+    Ended(String),
+    #[error("the demo's own {what} failed: {error}")]
+    Demo { what: &'static str, error: String },
+}
+
+/// Reads the first line of a password file.
+pub(crate) fn password(path: &Path) -> Result<Secret, Fault> {
+    let text = std::fs::read_to_string(path).map_err(|error| Fault::Password {
+        path: path.to_owned(),
+        error,
+    })?;
+    Ok(Secret::from(text.lines().next().unwrap_or("")))
+}
+
+/// Where a subscription was going.
+pub(crate) struct Place<'a> {
+    pub(crate) conference: &'a str,
+    pub(crate) server: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
+}
+
+/// The line for a subscription that ended otherwise than it should; none for a proper end.
+pub(crate) fn ended(reason: EndReason, status: Option<u16>, place: &Place<'_>) -> Option<Fault> {
+    let conference = crate::text::safe(place.conference);
+    let at = match place.server {
+        Some(server) => format!("{server} ({conference})"),
+        None => conference.clone(),
+    };
+    let code = status.map_or_else(String::new, |status| format!(" ({status})"));
+    let line = match reason {
+        EndReason::Unsubscribed
+        | EndReason::NoResource
+        | EndReason::Deleted
+        | EndReason::Invariant => return None,
+        EndReason::Rejected => format!(
+            "{conference}: the server ended the subscription and does not allow another (rejected); ask the conference's owner"
+        ),
+        EndReason::NotFound => format!(
+            "{at}: there is no such conference{code}; check the conference URI, or whether it has begun"
+        ),
+        EndReason::Forbidden => format!(
+            "{at}: you may not watch this conference{code}; check --as and --user, or ask the conference's owner"
+        ),
+        EndReason::Unsupported => format!(
+            "{at}: the server does not offer conference state{code}; nothing can be shown of this conference"
+        ),
+        EndReason::AuthenticationFailed => match place.user {
+            Some(user) => format!(
+                "{at}: the server does not accept the password of {user:?}{code}; check --user and --password-file"
+            ),
+            None => format!(
+                "{at}: the server wants a user name and a password{code}; add --user and --password-file"
+            ),
+        },
+        EndReason::Redirected => format!(
+            "{at}: the server redirects elsewhere{code}, which is not followed; watch the new address itself"
+        ),
+        EndReason::IntervalTooBrief => format!(
+            "{at}: the server wants a longer subscription than it says itself{code}; try another --expires"
+        ),
+        EndReason::Refused => {
+            format!("{at}: the server refused the subscription{code}; it will not be tried again")
+        }
+        EndReason::Unreachable => format!(
+            "{at}: the server refused the connection or cannot be reached; check --server and --transport, and whether it runs"
+        ),
+        EndReason::NoAnswer => format!(
+            "{at}: no answer from the server; check --server and --transport, and whether it runs"
+        ),
+        EndReason::NoNotify => format!(
+            "{at}: the server accepted the subscription{code} but sent no NOTIFY; it may not reach this machine, try --transport tcp"
+        ),
+        EndReason::GaveUp => {
+            format!("{at}: too many failures in a row{code}; check the server, then try again")
+        }
+    };
+    Some(Fault::Ended(line))
+}

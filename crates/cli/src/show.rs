@@ -1,0 +1,39 @@
+//! Standard output: the event stream as JSON lines or as text, and a pipe that may close (CLI contract).
+
+use std::io::{self, Write};
+
+use rollmark::Event;
+
+/// How events are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Show {
+    Json,
+    Text,
+}
+
+impl Show {
+    pub(crate) fn new(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+
+    /// Writes an event. False when the reader has gone away.
+    pub(crate) fn event(self, event: &Event) -> bool {
+        let lines = match self {
+            Self::Json => vec![crate::json::line(event)],
+            Self::Text => crate::text::lines(event),
+        };
+        let mut out = io::stdout().lock();
+        lines
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}"))
+            .and_then(|()| out.flush())
+            .is_ok()
+    }
+
+    /// Writes a line that is for people only.
+    pub(crate) fn say(self, line: &str) {
+        if matches!(self, Self::Text) {
+            let _ = writeln!(io::stdout().lock(), "{line}");
+        }
+    }
+}

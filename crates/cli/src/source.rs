@@ -1,0 +1,146 @@
+//! Block-list sources of the command line: files and an XDMS, with one line on standard error when one fails.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rollmark::core::digest::Credentials;
+use rollmark::{BlockListSource, SourceState, Update};
+use rollmark_xdm::client::Settings;
+use rollmark_xdm::selector::{DocumentSelector, XcapRoot};
+use rollmark_xdm::{Http, HttpSettings};
+use tokio::sync::oneshot;
+
+use rollmark_xdm::source::{FILE_POLL, FileSource, Polling, XdmsSource};
+
+use crate::fault::Fault;
+
+/// How long the first subscription waits for block lists, so that the first roster has its marks. A list that comes later
+/// marks it then.
+const LIST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The sources whose first news is awaited.
+#[derive(Default)]
+pub(crate) struct FirstNews(Vec<oneshot::Receiver<()>>);
+
+impl FirstNews {
+    /// Waits until every source has been read or has failed, but not long.
+    pub(crate) async fn wait(self) {
+        let all = async {
+            for first in self.0 {
+                let _ = first.await;
+            }
+        };
+        let _ = tokio::time::timeout(LIST_PATIENCE, all).await;
+    }
+
+    fn expect(&mut self) -> Option<oneshot::Sender<()>> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.push(receiver);
+        Some(sender)
+    }
+}
+
+/// A source that tells a person why it failed, once a reason.
+pub(crate) struct Told<S> {
+    source: S,
+    told: Option<String>,
+    first: Option<oneshot::Sender<()>>,
+}
+
+impl<S> Told<S> {
+    fn heard(&mut self) {
+        if let Some(first) = self.first.take() {
+            let _ = first.send(());
+        }
+    }
+
+    fn tell(&mut self, text: Option<String>) {
+        if let Some(text) = &text {
+            if self.told.as_ref() != Some(text) {
+                eprintln!("rollmark: block list: {text}");
+            }
+        }
+        self.told = text;
+    }
+}
+
+/// A block-list file.
+pub(crate) fn file(path: PathBuf, identity: &str, news: &mut FirstNews) -> Told<FileSource> {
+    Told {
+        source: FileSource::new(path, Some(identity.to_owned()), FILE_POLL),
+        told: None,
+        first: news.expect(),
+    }
+}
+
+/// What it takes to read a user's list on an XDMS.
+pub(crate) struct Xdms<'a> {
+    pub(crate) root: &'a str,
+    pub(crate) xui: &'a str,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// None for the usual, polite interval.
+    pub(crate) interval: Option<Duration>,
+}
+
+/// The list of a user on an XDMS.
+pub(crate) fn xdms(settings: Xdms<'_>, news: &mut FirstNews) -> Result<Told<XdmsSource>, Fault> {
+    let root = XcapRoot::parse(settings.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
+    let selector = DocumentSelector::resource_lists(root, settings.xui)
+        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+    let http = Http::new(&HttpSettings {
+        ca_file: settings.ca_file,
+        ..HttpSettings::default()
+    })
+    .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+    let polling = settings
+        .interval
+        .map_or_else(Polling::default, |interval| Polling {
+            interval,
+            floor: interval,
+        });
+    let client = Settings {
+        credentials: settings.credentials,
+        ..Settings::default()
+    };
+    Ok(Told {
+        source: XdmsSource::new(http, client, selector, polling),
+        told: None,
+        first: news.expect(),
+    })
+}
+
+impl BlockListSource for Told<FileSource> {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    async fn next(&mut self) -> Update {
+        let update = self.source.next().await;
+        let error = self.source.last_error().map(str::to_owned);
+        self.tell(error);
+        self.heard();
+        update
+    }
+}
+
+impl BlockListSource for Told<XdmsSource> {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    async fn next(&mut self) -> Update {
+        let update = self.source.next().await;
+        let mut text = self.source.last_error().map(str::to_owned);
+        if text.is_none() && update.state == SourceState::Empty && update.etag.is_none() {
+            let name = self.source.name();
+            let url = name.strip_prefix("xdms:").unwrap_or(&name);
+            text = Some(format!(
+                "there is no document {url}, so it blocks nobody (404); if that is wrong, check the XCAP root and the user"
+            ));
+        }
+        self.tell(text);
+        self.heard();
+        update
+    }
+}

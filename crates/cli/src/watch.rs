@@ -1,0 +1,149 @@
+//! `rollmark watch`: the reference softphone subscribes to a conference and shows it (OMA-01…19).
+
+use std::future::Future;
+use std::time::Duration;
+
+use rollmark::core::digest::Credentials;
+use rollmark::core::subscription::{EndReason, Shown};
+use rollmark::{Account, Conference, Conferences, What};
+use rollmark_ua::{Settings, UserAgent};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{Transport, Watch};
+use crate::fault::{self, Fault, Place};
+use crate::show::Show;
+use crate::source::{self, FirstNews, Xdms};
+
+/// How long a proper end may take: Expires: 0, its answer, the last NOTIFY (SW-13).
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Identity of somebody who gives none.
+const NOBODY: &str = "sip:anonymous@anonymous.invalid";
+
+/// Runs the command.
+pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
+    let identity = args.identity.as_deref().unwrap_or(NOBODY);
+    let mut account = Account::new(identity);
+    account.credentials = credentials(args.user.as_deref(), args.password_file.as_deref())?;
+    account.subscription.expires = args.expires;
+    account.subscription.retry_unreachable = false;
+    let agent = UserAgent::start(
+        Settings {
+            server: args.server.clone(),
+            transport: match args.transport {
+                Transport::Udp => rollmark_ua::Transport::Udp,
+                Transport::Tcp => rollmark_ua::Transport::Tcp,
+                Transport::Tls => rollmark_ua::Transport::Tls,
+            },
+            ca: args.ca.clone(),
+        },
+        account,
+    )
+    .await?;
+    let conferences = &agent.conferences;
+    let mut news = FirstNews::default();
+    for path in &args.block_list {
+        conferences.add_source(source::file(path.clone(), identity, &mut news));
+    }
+    if let Some(root) = &args.xcap_root {
+        let user = args.xcap_user.as_deref();
+        let xdms = Xdms {
+            root,
+            xui: identity,
+            credentials: credentials(user, args.xcap_password_file.as_deref())?,
+            ca_file: args.xcap_ca.clone(),
+            interval: None,
+        };
+        conferences.add_source(source::xdms(xdms, &mut news)?);
+    }
+    news.wait().await;
+    let conference = conferences.subscribe(&args.conference).await?;
+    let place = Place {
+        conference: &args.conference,
+        server: args.server.as_deref(),
+        user: args.user.as_deref(),
+    };
+    let stop = stopped(args.seconds.map(Duration::from_secs));
+    follow(conferences, conference, Show::new(args.json), &place, stop).await
+}
+
+fn credentials(
+    user: Option<&str>,
+    password_file: Option<&std::path::Path>,
+) -> Result<Option<Credentials>, Fault> {
+    match (user, password_file) {
+        (None, _) => Ok(None),
+        (Some(_), None) => Err(Fault::NoPassword),
+        (Some(user), Some(path)) => Ok(Some(Credentials {
+            username: user.to_owned(),
+            password: fault::password(path)?,
+        })),
+    }
+}
+
+/// Resolves on SIGINT, SIGTERM, or when the time is over.
+pub(crate) async fn stopped(limit: Option<Duration>) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    let time = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        () = time => {}
+    }
+}
+
+/// Shows a conference until it ends, or until `stop`, which ends the subscription properly.
+pub(crate) async fn follow(
+    conferences: &Conferences,
+    mut conference: Conference,
+    show: Show,
+    place: &Place<'_>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Fault> {
+    let mut stop = std::pin::pin!(stop);
+    let mut stopping = false;
+    let mut answered = false;
+    loop {
+        let event = tokio::select! {
+            event = conference.next() => event,
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                let conferences = conferences.clone();
+                tokio::spawn(async move { conferences.stop(PATIENCE).await });
+                continue;
+            }
+        };
+        let Some(event) = event else {
+            return Ok(());
+        };
+        if !show.event(&event) && !stopping {
+            // The reader of our output has gone: end properly, in silence.
+            stopping = true;
+            let conferences = conferences.clone();
+            tokio::spawn(async move { conferences.stop(PATIENCE).await });
+        }
+        match event.what {
+            What::State(state) => {
+                answered |= matches!(state.shown, Shown::Active | Shown::Pending);
+            }
+            What::Ended { reason, status } => {
+                let reason = match reason {
+                    // Time was over before the server said anything.
+                    EndReason::Unsubscribed if !answered => EndReason::NoAnswer,
+                    reason => reason,
+                };
+                return match fault::ended(reason, status, place) {
+                    Some(fault) => Err(fault),
+                    None => Ok(()),
+                };
+            }
+            _ => {}
+        }
+    }
+}
