@@ -1,1 +1,14 @@
-//! Placeholder.
+//! Support for the scenarios in `tests/`: labs of foreign servers, and the built `rollmark` between them.
+//!
+//! A scenario starts a [`lab::Lab`] (Kamailio as conference notifier and XCAP server) or a
+//! [`sipp::Sipp`] (a scripted notifier), runs [`watch::Watch`] against it, and asserts what a user
+//! would see: the event stream, the exit status, the line on standard error. Nothing here sleeps:
+//! every wait is for a message, with [`process::PATIENCE`] as its deadline, and ends with the
+//! whole transcript when that passes.
+
+pub mod focus;
+pub mod lab;
+pub mod process;
+pub mod roster;
+pub mod sipp;
+pub mod watch;
