@@ -7,6 +7,7 @@
 //! whole transcript when that passes.
 
 pub mod focus;
+pub mod hosts;
 pub mod lab;
 pub mod process;
 pub mod roster;

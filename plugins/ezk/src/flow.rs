@@ -22,6 +22,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(32);
 pub(crate) struct Flow {
     pub(crate) transport: TpHandle,
     pub(crate) destination: SocketAddr,
+    /// By the next hop's URI; ezk does not tell what a connection is.
+    tls: bool,
 }
 
 /// Why there is no flow.
@@ -69,6 +71,11 @@ impl Flows {
         let flow = Flow {
             transport,
             destination,
+            tls: uri.sips
+                || uri
+                    .uri_params
+                    .get_val("transport")
+                    .is_some_and(|transport| transport.eq_ignore_ascii_case("tls")),
         };
         flow.watch(reporter.clone());
         *held = Some(flow.clone());
@@ -100,10 +107,10 @@ impl Flow {
     /// The URI at which this flow is reached from its other end, for Contact (RFC 3261 §8.1.1.8).
     pub(crate) fn contact(&self, user: &str) -> String {
         let address = self.local();
-        let transport = if self.transport.is_udp() {
-            ""
-        } else {
-            ";transport=tcp"
+        let transport = match (self.transport.is_udp(), self.tls) {
+            (true, _) => "",
+            (false, true) => ";transport=tls",
+            (false, false) => ";transport=tcp",
         };
         format!("sip:{user}@{address}{transport}")
     }

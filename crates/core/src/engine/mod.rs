@@ -413,7 +413,7 @@ impl Engine {
         Some(Sent {
             conference,
             purpose: watch.last_purpose,
-            expires: 0,
+            expires: watch.last_expires,
             attempt: watch.attempt,
         })
     }

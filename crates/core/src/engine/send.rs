@@ -49,6 +49,7 @@ impl Engine {
             self.by_subscription.insert(subscription, id);
             watch.handle = Some(subscription);
             watch.last_purpose = Purpose::Initial;
+            watch.last_expires = expires;
             let headers = self.headers(watch, Kind::Initial, expires);
             self.actions.push_back(Action::Subscribe {
                 subscription,
@@ -73,6 +74,7 @@ impl Engine {
             self.send(id, watch, Purpose::Refresh, expires);
         } else if let Some(subscription) = watch.handle {
             watch.last_purpose = Purpose::Refresh;
+            watch.last_expires = expires;
             let headers = self.headers(watch, Kind::InDialog, expires);
             self.actions.push_back(Action::Refresh {
                 subscription,
@@ -86,6 +88,7 @@ impl Engine {
             self.send(id, watch, Purpose::Unsubscribe, 0);
         } else if let Some(subscription) = watch.handle {
             watch.last_purpose = Purpose::Unsubscribe;
+            watch.last_expires = 0;
             let headers = self.headers(watch, Kind::InDialog, 0);
             self.actions.push_back(Action::Unsubscribe {
                 subscription,

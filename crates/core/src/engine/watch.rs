@@ -27,7 +27,9 @@ pub(crate) struct Watch {
     /// Dialog and watching hosts only.
     pub(crate) handle: Option<SubscriptionId>,
     pub(crate) attempt: u32,
+    /// The last request of a dialog host: what it was for, and the Expires it asked for.
     pub(crate) last_purpose: Purpose,
+    pub(crate) last_expires: u32,
     pub(crate) roster: Roster,
     pub(crate) server: Option<String>,
     pub(crate) last_status: Option<u16>,
@@ -75,6 +77,7 @@ impl Watch {
             handle: None,
             attempt: 0,
             last_purpose: Purpose::Initial,
+            last_expires: 0,
             roster: Roster::new(settings.conference.clone(), uri),
             server: None,
             last_status: None,
