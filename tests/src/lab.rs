@@ -85,6 +85,19 @@ impl Lab {
         format!("http://{}/xcap-root", self.http())
     }
 
+    /// The same behind TLS.
+    pub fn secure_xcap_root(&self) -> String {
+        format!(
+            "https://127.0.0.1:{}/xcap-root",
+            self.value("LAB_HTTPS_PORT")
+        )
+    }
+
+    /// The PEM file of the authority that signed the lab's certificates.
+    pub fn ca(&self) -> String {
+        self.value("LAB_CA").to_owned()
+    }
+
     /// The SIP URI of a user or room of the lab's domain.
     pub fn uri(name: &str) -> String {
         format!("sip:{name}@lab.test")

@@ -187,6 +187,37 @@ fn a_block_list_of_plain_lines_marks_users_and_a_202_is_as_good_as_a_200() {
     }
 }
 
+/// SIP and XCAP over TLS, each trusted by the lab's own authority and by no other.
+#[test]
+fn everything_can_go_over_tls() {
+    let lab = Lab::start(&[]);
+    let mut focus = Focus::enter(&lab, "safe");
+    focus.step("blocked:mallory").step("full:bob,mallory");
+    let mut args = watch_args_with_xcap(&lab, "safe", "tls");
+    for arg in &mut args {
+        if *arg == lab.server() {
+            *arg = lab.tls_server();
+        } else if *arg == lab.xcap_root() {
+            *arg = lab.secure_xcap_root();
+        }
+    }
+    let trusted = ["--ca", &lab.ca(), "--xcap-ca", &lab.ca()].map(ToString::to_string);
+    let mut watch = Watch::start(&[args.clone(), trusted.to_vec()].concat());
+    let protected = watch.wait_state("active");
+    assert_eq!(protected["protected"], true, "{protected:#}");
+    assert_blocked_by_xcap(&watch.wait_user("blocked", &Lab::uri("mallory")));
+    focus.step("add:dave");
+    watch.wait_user("joined", &Lab::uri("dave"));
+    interrupt(&lab, "safe", &mut watch);
+
+    // Another authority: the server is not believed.
+    let foreign = Lab::start(&[]);
+    args.extend(["--ca".to_owned(), foreign.ca()]);
+    let outcome = Watch::start(&args).finish();
+    assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+    assert_eq!(events(&outcome.events, "roster").count(), 0, "{outcome:#?}");
+}
+
 #[test]
 fn a_watch_for_some_seconds_unsubscribes_and_ends_with_status_0() {
     let lab = Lab::start(&[]);

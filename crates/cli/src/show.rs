@@ -4,23 +4,29 @@ use std::io::{self, Write};
 
 use rollmark::Event;
 
+use crate::text::Text;
+
 /// How events are shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Show {
     Json,
-    Text,
+    Text(Text),
 }
 
 impl Show {
     pub(crate) fn new(json: bool) -> Self {
-        if json { Self::Json } else { Self::Text }
+        if json {
+            Self::Json
+        } else {
+            Self::Text(Text::default())
+        }
     }
 
     /// Writes an event. False when the reader has gone away.
-    pub(crate) fn event(self, event: &Event) -> bool {
+    pub(crate) fn event(&mut self, event: &Event) -> bool {
         let lines = match self {
             Self::Json => vec![crate::json::line(event)],
-            Self::Text => crate::text::lines(event),
+            Self::Text(text) => text.lines(event),
         };
         let mut out = io::stdout().lock();
         lines
@@ -31,8 +37,8 @@ impl Show {
     }
 
     /// Writes a line that is for people only.
-    pub(crate) fn say(self, line: &str) {
-        if matches!(self, Self::Text) {
+    pub(crate) fn say(&self, line: &str) {
+        if matches!(self, Self::Text(_)) {
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
     }

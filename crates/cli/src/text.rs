@@ -1,41 +1,89 @@
 //! The event stream as text for people: who is there, who is blocked and why, who came and went.
 
+use rollmark::core::conference::{Info, RosterState};
 use rollmark::core::engine::State;
 use rollmark::core::subscription::{self, Shown};
 use rollmark::{Event, Mark, Row, What};
 
-/// The lines for one event; empty where there is nothing a person would miss.
-pub(crate) fn lines(event: &Event) -> Vec<String> {
-    let time = format!("{:6.1} s  ", event.at.as_secs_f64());
-    let indent = " ".repeat(time.len());
-    let mut lines = body(&event.what);
-    for (index, line) in lines.iter_mut().enumerate() {
-        line.insert_str(0, if index == 0 { &time } else { &indent });
+/// The stream as text; it remembers what it has shown, to show only what is new.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    conference: String,
+    server: String,
+}
+
+impl Text {
+    /// The lines for one event; empty where there is nothing a person would miss.
+    pub(crate) fn lines(&mut self, event: &Event) -> Vec<String> {
+        let time = format!("{:6.1} s  ", event.at.as_secs_f64());
+        let indent = " ".repeat(time.len());
+        let mut lines = match &event.what {
+            What::State(state) => vec![self.state(state)],
+            What::Conference(info) => self.conference(info).into_iter().collect(),
+            what => body(what),
+        };
+        for (index, line) in lines.iter_mut().enumerate() {
+            line.insert_str(0, if index == 0 { &time } else { &indent });
+        }
+        lines
     }
-    lines
+
+    fn state(&mut self, state: &State) -> String {
+        let mut parts = Vec::new();
+        if let (Shown::Active | Shown::Pending, Some(server)) = (state.shown, &state.server)
+            && *server != self.server
+        {
+            self.server.clone_from(server);
+            parts.push(format!("IM server {}", safe(server)));
+        }
+        if let Some(why) = state.why {
+            parts.push(subscription::describe(why));
+        }
+        if let Some(wait) = state.retry_in {
+            parts.push(format!("next try in {:.1} s", wait.as_secs_f64()));
+        }
+        match (state.shown, state.roster) {
+            (Shown::Active, RosterState::Stale) => {
+                parts.push("something is missing, the whole state is asked for".into());
+            }
+            (Shown::Active, RosterState::Uncertain) => {
+                parts.push("the roster is uncertain, the whole state is asked for".into());
+            }
+            (Shown::Active, RosterState::Current) if parts.is_empty() => {
+                parts.push("the roster is complete".into());
+            }
+            _ => {}
+        }
+        if state.hidden_users > 0 {
+            parts.push(format!(
+                "{} users are counted but not listed",
+                state.hidden_users
+            ));
+        }
+        format!("{:<12}{}", state.shown.as_str(), parts.join("; "))
+            .trim_end()
+            .to_owned()
+    }
+
+    /// Subject and lock; the count of users changes with every join, which is shown anyway.
+    fn conference(&mut self, info: &Info) -> Option<String> {
+        let description = info.description.clone().unwrap_or_default();
+        let subject = description.subject.or(description.display_text);
+        let mut text = safe(&subject.unwrap_or_default());
+        if info.state.as_ref().and_then(|state| state.locked) == Some(true) {
+            text.push_str(" (locked)");
+        }
+        if text.is_empty() || text == self.conference {
+            return None;
+        }
+        self.conference = text;
+        Some(format!("{:<12}{}", "subject", self.conference))
+    }
 }
 
 fn body(what: &What) -> Vec<String> {
     match what {
-        What::State(state) => vec![self::state(state)],
-        What::Conference(info) => {
-            let description = info.description.clone().unwrap_or_default();
-            let mut parts = Vec::new();
-            if let Some(subject) = &description.subject {
-                parts.push(format!("subject: {}", safe(subject)));
-            }
-            if let Some(count) = info.state.as_ref().and_then(|state| state.user_count) {
-                parts.push(format!("{count} users counted"));
-            }
-            if info.state.as_ref().and_then(|state| state.locked) == Some(true) {
-                parts.push("locked".into());
-            }
-            if parts.is_empty() {
-                Vec::new()
-            } else {
-                vec![format!("conference  {}", parts.join(", "))]
-            }
-        }
+        What::State(_) | What::Conference(_) => Vec::new(),
         What::Roster(rows) => roster(rows),
         What::Left { row, cause, .. } => {
             vec![format!("- {} left ({})", name(row), cause.as_str())]
@@ -62,35 +110,22 @@ fn body(what: &What) -> Vec<String> {
             entries,
             ..
         } => vec![format!(
-            "block list  {} {}, {entries} entries",
-            safe(source),
-            crate::json::source_state(*state)
+            "{:<12}{}: {}, {entries} {}",
+            "block list",
+            place(source),
+            crate::json::source_state(*state),
+            if *entries == 1 { "entry" } else { "entries" }
         )],
         What::Deviation { code, detail } => {
-            vec![format!("server      {}: {}", code.as_str(), safe(detail))]
+            vec![format!(
+                "{:<12}{}: {}",
+                "server",
+                code.as_str(),
+                safe(detail)
+            )]
         }
-        What::Ended { reason, .. } => vec![format!("ended       {}", reason.as_str())],
+        What::Ended { reason, .. } => vec![format!("{:<12}{}", "ended", reason.as_str())],
     }
-}
-
-fn state(state: &State) -> String {
-    let mut text = format!("{:<12}", state.shown.as_str());
-    if let (Shown::Active | Shown::Pending, Some(server)) = (state.shown, &state.server) {
-        text.push_str(&format!("IM server {}", safe(server)));
-    }
-    if let Some(why) = state.why {
-        text.push_str(&subscription::describe(why));
-    }
-    if let Some(wait) = state.retry_in {
-        text.push_str(&format!("; next try in {:.1} s", wait.as_secs_f64()));
-    }
-    if !matches!(state.roster.as_str(), "current" | "none") {
-        text.push_str(&format!(" [roster {}]", state.roster.as_str()));
-    }
-    if state.hidden_users > 0 {
-        text.push_str(&format!(" [{} hidden users]", state.hidden_users));
-    }
-    text.trim_end().to_owned()
 }
 
 fn roster(rows: &[Row]) -> Vec<String> {
@@ -124,12 +159,22 @@ fn why(mark: &Mark) -> String {
     let Some(by) = mark.blocked_by() else {
         return "BLOCKED".into();
     };
-    let place = match (&by.list, &by.rule) {
+    let what = match (&by.list, &by.rule) {
         (Some(list), _) => format!("entry {} of {}", safe(&by.entry), safe(list)),
         (None, Some(rule)) => format!("rule {} ({})", safe(rule), safe(&by.entry)),
         (None, None) => format!("entry {}", safe(&by.entry)),
     };
-    format!("BLOCKED by {place} in {}", safe(&by.source))
+    format!("BLOCKED by {what}, {}", place(&by.source))
+}
+
+/// A block-list source in few words: the file, or the server of the XDMS.
+fn place(source: &str) -> String {
+    if let Some(url) = source.strip_prefix("xdms:") {
+        let host = url.split("://").nth(1).unwrap_or(url);
+        let host = host.split('/').next().unwrap_or(host);
+        return format!("XDMS {}", safe(host));
+    }
+    safe(source.strip_prefix("file:").unwrap_or(source))
 }
 
 fn name(row: &Row) -> String {

@@ -102,7 +102,7 @@ pub(crate) async fn stopped(limit: Option<Duration>) {
 pub(crate) async fn follow(
     conferences: &Conferences,
     mut conference: Conference,
-    show: Show,
+    mut show: Show,
     place: &Place<'_>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Fault> {

@@ -6,6 +6,7 @@
 //! test, so that a mistake in one is not hidden by the same mistake in the other.
 
 mod conference;
+mod dns;
 mod document;
 mod focus;
 pub mod network;

@@ -181,6 +181,9 @@ async fn listen(addr: SocketAddr) -> Result<(EndpointBuilder, SocketAddr), Serve
     let mut failure = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..BIND_ATTEMPTS {
         let mut builder = SipEndpoint::builder();
+        if let Some(resolver) = crate::dns::without_dns() {
+            builder.set_dns_resolver(resolver);
+        }
         let udp = builder
             .bind_udp(addr)
             .await

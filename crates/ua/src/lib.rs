@@ -1,5 +1,6 @@
 //! Reference SIP user agent: transports, outbound proxy, TLS; the plugin is added to it as to any softphone (RFC 3261 §8, §18).
 
+mod dns;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -73,6 +74,9 @@ impl UserAgent {
     pub async fn start(settings: Settings, account: Account) -> Result<Self, StartError> {
         let address = SocketAddr::new(local_ip(settings.server.as_deref()).await?, 0);
         let mut builder = Endpoint::builder();
+        if let Some(resolver) = dns::without_dns() {
+            builder.set_dns_resolver(resolver);
+        }
         builder
             .bind_udp(address)
             .await

@@ -41,3 +41,8 @@ mod layer;
 mod order;
 
 pub use layer::ConferencePlugin;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

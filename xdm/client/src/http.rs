@@ -144,12 +144,15 @@ impl Http {
     pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
         // Fails when there is one already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tls_version_min(reqwest::tls::Version::TLS_1_2)
-            .connect_timeout(settings.connect_timeout)
-            .timeout(settings.timeout);
+        let plain = || {
+            reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy()
+                .tls_version_min(reqwest::tls::Version::TLS_1_2)
+                .connect_timeout(settings.connect_timeout)
+                .timeout(settings.timeout)
+        };
+        let mut builder = plain();
         if let Some(path) = &settings.ca_file {
             let pem = std::fs::read(path).map_err(|source| HttpError::CaFile {
                 path: path.clone(),
@@ -162,13 +165,17 @@ impl Http {
             }
             builder = builder.tls_certs_merge(certificates);
         }
-        let client =
-            builder
-                .build()
-                .map_err(|source| match (&settings.ca_file, tls_error(&source)) {
-                    (Some(path), Some(_)) => HttpError::CaCertificate { path: path.clone() },
-                    _ => HttpError::Client { source },
-                })?;
+        let client = builder
+            .build()
+            .or_else(|error| match settings.ca_file {
+                // A machine without any certificates trusts no https server, and needs none for http.
+                None => plain().tls_certs_only([]).build(),
+                Some(_) => Err(error),
+            })
+            .map_err(|source| match (&settings.ca_file, tls_error(&source)) {
+                (Some(path), Some(_)) => HttpError::CaCertificate { path: path.clone() },
+                _ => HttpError::Client { source },
+            })?;
         Ok(Self {
             client,
             timeout: settings.timeout,
