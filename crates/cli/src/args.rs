@@ -21,7 +21,7 @@ pub(crate) enum Command {
     /// Plays a conference on embedded servers and watches it: nothing to install, nothing to configure
     Demo(Demo),
     /// Subscribes to a conference and shows its roster live
-    Watch(Watch),
+    Watch(Box<Watch>),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -90,7 +90,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     let conferences = &agent.conferences;
     let mut news = FirstNews::default();
     let list = Xdms {
-        root: &embedded.root(),
+        root: embedded.root(),
         xui: ME,
         credentials: None,
         ca_file: None,

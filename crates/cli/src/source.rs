@@ -55,10 +55,10 @@ impl<S> Told<S> {
     }
 
     fn tell(&mut self, text: Option<String>) {
-        if let Some(text) = &text {
-            if self.told.as_ref() != Some(text) {
-                eprintln!("rollmark: block list: {text}");
-            }
+        if let Some(text) = &text
+            && self.told.as_ref() != Some(text)
+        {
+            eprintln!("rollmark: block list: {text}");
         }
         self.told = text;
     }

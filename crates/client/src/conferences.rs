@@ -143,15 +143,13 @@ impl Conference {
     /// The next event; none after [`What::Ended`]. Whoever reads too slowly gets a fresh `State` and `Roster` in place of
     /// what he missed, and never holds up a NOTIFY.
     pub async fn next(&mut self) -> Option<Event> {
-        loop {
-            if let Ok(event) = self.queue.try_recv() {
-                return Some(event);
-            }
-            if self.lagged.load(Ordering::Acquire) {
-                let _ = self.commands.send(Command::Resynchronise(self.id));
-            }
-            return self.queue.recv().await;
+        if let Ok(event) = self.queue.try_recv() {
+            return Some(event);
         }
+        if self.lagged.load(Ordering::Acquire) {
+            let _ = self.commands.send(Command::Resynchronise(self.id));
+        }
+        self.queue.recv().await
     }
 
     /// Ends the subscription; the events go on until [`What::Ended`] (OMA-18).

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
@@ -12,6 +12,7 @@ use rollmark_core::host::{Action, Capabilities};
 use rollmark_core::profile::Registration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::conferences::Event;
 use crate::port::{Port, Report};
@@ -141,7 +142,7 @@ impl Driver {
             let wake = self.engine.poll_timeout().map(|at| self.started + at);
             let sleep = async {
                 match wake {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
             };

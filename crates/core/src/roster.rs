@@ -1,5 +1,6 @@
 //! The roster: the users of a conference joined with the block verdict (OMA-15, OMA-16, XDM-80, SW-16…18).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -97,7 +98,7 @@ impl Roster {
         };
         if applied.info_changed {
             news.events
-                .push(What::Conference(self.conference.info().clone()));
+                .push(What::Conference(Arc::new(self.conference.info().clone())));
         }
         if applied.first {
             self.marks.clear();

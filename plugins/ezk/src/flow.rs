@@ -126,10 +126,10 @@ impl Flow {
 
     fn local(&self) -> SocketAddr {
         let mut address = self.transport.bound();
-        if address.ip().is_unspecified() {
-            if let Some(ip) = local_ip_towards(self.destination) {
-                address.set_ip(ip);
-            }
+        if address.ip().is_unspecified()
+            && let Some(ip) = local_ip_towards(self.destination)
+        {
+            address.set_ip(ip);
         }
         address
     }

@@ -27,7 +27,7 @@ pub enum What {
     /// The subscription or the quality of the roster changed.
     State(State),
     /// Conference-level information changed.
-    Conference(Info),
+    Conference(Arc<Info>),
     /// The whole roster: the first event about users, and again for a consumer that fell behind.
     Roster(Vec<Row>),
     /// A user who was present is not any more.

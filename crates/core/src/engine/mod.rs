@@ -180,12 +180,11 @@ impl Engine {
             .watches
             .get(&conference)
             .is_some_and(|watch| watch.subscription.is_ended())
+            && let Some(watch) = self.watches.remove(&conference)
         {
-            if let Some(watch) = self.watches.remove(&conference) {
-                self.forget_dialog(&watch);
-                if let Some(at) = watch.armed {
-                    self.timers.remove(&(at, conference));
-                }
+            self.forget_dialog(&watch);
+            if let Some(at) = watch.armed {
+                self.timers.remove(&(at, conference));
             }
         }
     }

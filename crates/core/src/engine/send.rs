@@ -107,10 +107,10 @@ impl Engine {
         if let Some(dialog) = &watch.dialog {
             self.by_call_id.remove(&dialog.call_id);
         }
-        if let Some(subscription) = watch.handle {
-            if self.by_subscription.remove(&subscription).is_some() {
-                self.actions.push_back(Action::Forget { subscription });
-            }
+        if let Some(subscription) = watch.handle
+            && self.by_subscription.remove(&subscription).is_some()
+        {
+            self.actions.push_back(Action::Forget { subscription });
         }
     }
 

@@ -78,7 +78,7 @@ impl Watch {
             attempt: 0,
             last_purpose: Purpose::Initial,
             last_expires: 0,
-            roster: Roster::new(settings.conference.clone(), uri),
+            roster: Roster::new(settings.conference, uri),
             server: None,
             last_status: None,
             last_answer: 200,

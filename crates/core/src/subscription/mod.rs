@@ -10,7 +10,7 @@
 //!                                                      │ unsubscribe
 //!   Ended ◄── terminated NOTIFY, 481, Timer N ── Leaving
 //! ```
-//! The engine feeds it what the host saw and carries out the [`Step`]s it asks for.
+//! The engine feeds it what the host saw and carries out the steps it asks for.
 
 mod retry;
 #[cfg(test)]
@@ -694,14 +694,15 @@ impl Subscription {
             self.end(EndReason::Unsubscribed);
             return;
         }
-        if answer.status == 423 && !self.followed_423 {
-            if let Some(min) = answer.min_expires.filter(|min| *min > self.asked) {
-                self.followed_423 = true;
-                self.asked = min;
-                self.timer_n = self.timer_n_from(now);
-                self.steps.push_back(Step::SubscribeAgain { expires: min });
-                return;
-            }
+        if answer.status == 423
+            && !self.followed_423
+            && let Some(min) = answer.min_expires.filter(|min| *min > self.asked)
+        {
+            self.followed_423 = true;
+            self.asked = min;
+            self.timer_n = self.timer_n_from(now);
+            self.steps.push_back(Step::SubscribeAgain { expires: min });
+            return;
         }
         let next = retry::initial_error(answer.status, answer.retry_after);
         self.lose(now, Cause::Status(answer.status), next, random);
@@ -711,13 +712,14 @@ impl Subscription {
         if matches!(self.phase, Phase::Leaving { .. }) {
             return;
         }
-        if answer.status == 423 && !self.followed_423 {
-            if let Some(min) = answer.min_expires.filter(|min| *min > self.asked) {
-                self.followed_423 = true;
-                self.asked = min;
-                self.send_refresh(now);
-                return;
-            }
+        if answer.status == 423
+            && !self.followed_423
+            && let Some(min) = answer.min_expires.filter(|min| *min > self.asked)
+        {
+            self.followed_423 = true;
+            self.asked = min;
+            self.send_refresh(now);
+            return;
         }
         if let Some(next) = retry::refresh_error(answer.status, answer.retry_after) {
             self.lose(now, Cause::Status(answer.status), next, random);
