@@ -82,7 +82,7 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// User name for digest authentication
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "password_file")]
     pub(crate) user: Option<String>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
@@ -97,7 +97,7 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "URL")]
     pub(crate) xcap_root: Option<String>,
     /// User name for the XDMS
-    #[arg(long, value_name = "NAME", requires = "xcap_root")]
+    #[arg(long, value_name = "NAME", requires_all = ["xcap_root", "xcap_password_file"])]
     pub(crate) xcap_user: Option<String>,
     /// File whose first line is the password for the XDMS
     #[arg(long, value_name = "FILE", requires = "xcap_user")]

@@ -13,8 +13,6 @@ pub(crate) enum Fault {
         path: PathBuf,
         error: std::io::Error,
     },
-    #[error("the user name was given without a password; add --password-file FILE")]
-    NoPassword,
     #[error("XCAP: {0}")]
     Xcap(String),
     #[error(transparent)]

@@ -70,14 +70,13 @@ fn credentials(
     user: Option<&str>,
     password_file: Option<&std::path::Path>,
 ) -> Result<Option<Credentials>, Fault> {
-    match (user, password_file) {
-        (None, _) => Ok(None),
-        (Some(_), None) => Err(Fault::NoPassword),
-        (Some(user), Some(path)) => Ok(Some(Credentials {
-            username: user.to_owned(),
-            password: fault::password(path)?,
-        })),
-    }
+    let (Some(user), Some(path)) = (user, password_file) else {
+        return Ok(None);
+    };
+    Ok(Some(Credentials {
+        username: user.to_owned(),
+        password: fault::password(path)?,
+    }))
 }
 
 /// Resolves on SIGINT, SIGTERM, or when the time is over.

@@ -38,7 +38,7 @@ pub struct ConferenceId(u64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
     /// The conference's URI is none that SIP can ask for.
-    #[error("the conference URI {uri:?} cannot be used: {fault}; give a sip: or sips: URI")]
+    #[error("the conference URI {uri:?} cannot be used: {fault}")]
     Uri {
         /// As given.
         uri: String,
@@ -46,10 +46,18 @@ pub enum WatchError {
         fault: UriError,
     },
     /// Neither sip: nor sips:.
-    #[error("the conference URI {uri:?} is not a sip: or sips: URI")]
+    #[error("the conference URI {uri:?} is none that SIP can ask for; give a sip: or sips: URI")]
     Scheme {
         /// As given.
         uri: String,
+    },
+    /// The account's identity cannot stand in From.
+    #[error("the identity {uri:?} cannot be used: {fault}")]
+    Identity {
+        /// As given.
+        uri: String,
+        /// What is wrong with it.
+        fault: UriError,
     },
     /// There is no such account in this engine.
     #[error("no such account")]
@@ -151,6 +159,11 @@ impl Engine {
         let Some(held) = self.accounts.get(&account) else {
             return Err(WatchError::NoAccount);
         };
+        let identity = &held.settings.identity;
+        if let Err(fault) = Uri::parse(identity) {
+            let uri = identity.clone();
+            return Err(WatchError::Identity { uri, fault });
+        }
         let watch = Watch::new(account, &held.settings, conference, self.capabilities.kind);
         let id = ConferenceId(self.fresh_id());
         self.watches.insert(id, Box::new(watch));
