@@ -256,6 +256,21 @@ impl World {
         slept
     }
 
+    /// Lets time pass, and the engine wake up on the way.
+    pub fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.engine.poll_timeout().is_some_and(|at| at <= until) {
+            self.sleep();
+        }
+        self.now = until;
+    }
+
+    /// The host loses its connection.
+    pub fn lose_flow(&mut self) {
+        self.engine.handle_fact(self.now, Fact::FlowLost);
+        self.drain();
+    }
+
     /// Ends the subscription.
     pub fn unsubscribe(&mut self) {
         self.engine.unsubscribe(self.now, self.conference);

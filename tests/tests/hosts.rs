@@ -179,6 +179,23 @@ fn a_body_that_was_cut_off_is_asked_for_again() {
     assert_eq!(names(&world.events()), Vec::<String>::new());
 }
 
+/// SEC-18: whoever loses connections or bodies on purpose cannot make us flood him.
+#[test]
+fn losses_without_end_are_answered_at_a_bounded_rate() {
+    let (mut world, first) = active(Capabilities::TRANSACTION);
+    let mut asked = 0;
+    for _ in 0..1000 {
+        world.notify_with(&first, "active", "", 900);
+        world.lose_flow();
+        world.pass(Duration::from_millis(60));
+        while let Some(refresh) = world.asked() {
+            asked += 1;
+            world.respond(&refresh, 200, &[]);
+        }
+    }
+    assert!((20..=35).contains(&asked), "{asked} requests in a minute");
+}
+
 /// SUB-12: a password that is refused is tried once, not on and on.
 #[test]
 fn a_wrong_password_ends_after_two_requests() {

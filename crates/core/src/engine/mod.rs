@@ -341,7 +341,7 @@ impl Engine {
             }
             Fact::FlowLost => {
                 for id in self.conferences() {
-                    self.with(now, id, |_, watch| watch.subscription.flow_lost(now));
+                    self.with(now, id, |_, watch| watch.resync.lost());
                 }
             }
             Fact::Terminated { subscription } => {

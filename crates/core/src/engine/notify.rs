@@ -36,9 +36,8 @@ impl Engine {
                 .and_then(header::delta_seconds);
             if length.is_some_and(|length| length as usize > request.body.len()) {
                 // The rest is lost: not the server's fault, so it is asked for the whole state (RFC 3261 §18.3).
-                watch.subscription.flow_lost(now);
-                let ended = engine.run_steps(now, id, watch);
-                return (Answer::new(400), ended);
+                watch.resync.lost();
+                return (Answer::new(400), None);
             }
             engine.notify_in_dialog(now, id, watch, headers, &request.body)
         })

@@ -51,9 +51,32 @@ pub(crate) struct Resync {
     tries: u8,
     not_before: Duration,
     at: Option<Duration>,
+    /// A NOTIFY or a flow was lost on the way: the server must be asked once more.
+    lost: bool,
+    lost_not_before: Duration,
 }
 
 impl Resync {
+    /// Something was lost on the way. Asked at once, and then at most once in [`RESYNC_BACKOFF_FIRST`], for whoever is at
+    /// the other end may lose things on purpose (SEC-18).
+    pub(crate) fn lost(&mut self) {
+        self.lost = true;
+    }
+
+    /// Decides on the request for what was lost; true when it is to be sent now.
+    fn wants_what_was_lost(&mut self, now: Duration) -> bool {
+        if !self.lost {
+            return false;
+        }
+        if now < self.lost_not_before {
+            self.at = Some(self.lost_not_before);
+            return false;
+        }
+        self.lost = false;
+        self.lost_not_before = now + RESYNC_BACKOFF_FIRST;
+        true
+    }
+
     /// The refresh was answered by a NOTIFY or failed: another one may follow.
     pub(crate) fn answered(&mut self) {
         self.outstanding = false;
@@ -101,7 +124,10 @@ impl Watch {
     pub(crate) fn begin_attempt(&mut self) {
         self.attempt += 1;
         self.deviations = 0;
-        self.resync = Resync::default();
+        self.resync = Resync {
+            lost_not_before: self.resync.lost_not_before,
+            ..Resync::default()
+        };
         self.roster.begin_subscription();
     }
 
@@ -110,10 +136,8 @@ impl Watch {
         let resync = &mut self.resync;
         resync.at = None;
         if self.roster.full_state().is_none() {
-            *resync = Resync {
-                not_before: resync.not_before,
-                ..Resync::default()
-            };
+            resync.outstanding = false;
+            resync.tries = 0;
             return false;
         }
         if resync.outstanding || self.subscription.shown() != Shown::Active {
@@ -184,7 +208,13 @@ impl Engine {
         watch: &mut Watch,
         ended: Option<EndReason>,
     ) {
-        if ended.is_none() && watch.wants_full_state(now) && watch.subscription.refresh_now(now) {
+        if ended.is_none() {
+            let full_state = watch.wants_full_state(now);
+            if watch.resync.wants_what_was_lost(now) {
+                watch.subscription.flow_lost(now);
+            } else if full_state {
+                watch.subscription.refresh_now(now);
+            }
             let _ = self.run_steps(now, id, watch);
         }
         if let Some(reason) = ended {
