@@ -246,7 +246,7 @@ impl World {
     ///
     /// # Panics
     /// When no timer runs, or one is in the past.
-    pub fn sleep(&mut self) -> Duration {
+    pub fn wake(&mut self) -> Duration {
         let at = self.engine.poll_timeout().expect("a timer runs");
         assert!(at >= self.now, "a timer is in the past");
         let slept = at - self.now;
@@ -260,7 +260,7 @@ impl World {
     pub fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while self.engine.poll_timeout().is_some_and(|at| at <= until) {
-            self.sleep();
+            self.wake();
         }
         self.now = until;
     }

@@ -83,7 +83,7 @@ fn a_refresh_and_a_lost_subscription() {
     for host in BOTH {
         let (mut world, first) = active(host);
         world.events();
-        let slept = world.sleep();
+        let slept = world.wake();
         assert!(slept < Duration::from_secs(3600), "{slept:?}");
         let refresh = world.expect();
         assert!(!refresh.initial && refresh.dialog == first.dialog);

@@ -66,7 +66,7 @@ impl World {
     }
 
     /// Lets time pass until the subscriber wakes up; gives how long that was.
-    fn sleep(&mut self) -> Duration {
+    fn wake(&mut self) -> Duration {
         let at = self.subscription.poll_timeout().unwrap();
         assert!(at >= self.now, "a timer in the past");
         let slept = at - self.now;
@@ -99,7 +99,7 @@ fn the_refresh_comes_in_time() {
         world.respond(Purpose::Initial, 200, &[("expires", life)]);
         world.notify("active");
         world.steps();
-        let slept = world.sleep();
+        let slept = world.wake();
         assert!(
             slept >= s(earliest) && slept <= s(latest),
             "{life}: {slept:?}"
@@ -124,7 +124,7 @@ fn a_notify_can_only_shorten_the_life() {
 fn a_refresh_gives_a_new_life() {
     for notify_first in [true, false] {
         let mut world = World::active();
-        world.sleep();
+        world.wake();
         world.steps();
         if notify_first {
             world.notify("active;expires=3600");
@@ -144,10 +144,10 @@ fn timer_n_ends_an_attempt_without_notify() {
     let mut world = World::new(Settings::default());
     world.steps();
     world.respond(Purpose::Initial, 202, &[("expires", 3600)]);
-    assert_eq!(world.sleep(), s(32));
+    assert_eq!(world.wake(), s(32));
     assert_eq!(world.acts(), [Step::Forget]);
     assert_eq!(world.subscription.shown(), Shown::Subscribing);
-    world.sleep();
+    world.wake();
     assert_eq!(world.acts(), [Step::Subscribe { expires: 3600 }]);
 }
 
@@ -155,10 +155,10 @@ fn timer_n_ends_an_attempt_without_notify() {
 #[test]
 fn timer_n_ends_a_refreshed_subscription_without_notify() {
     let mut world = World::active();
-    world.sleep();
+    world.wake();
     world.steps();
     world.respond(Purpose::Refresh, 200, &[("expires", 3600)]);
-    assert_eq!(world.sleep(), s(32));
+    assert_eq!(world.wake(), s(32));
     assert_eq!(
         world.acts(),
         [Step::Forget, Step::Subscribe { expires: 3600 }]
@@ -214,7 +214,7 @@ fn errors_to_the_first_subscribe() {
             ),
             None => {
                 assert_eq!(world.acts(), [Step::Forget], "{status}");
-                world.sleep();
+                world.wake();
                 assert_eq!(world.acts(), [Step::Subscribe { expires: 3600 }]);
             }
         }
@@ -228,7 +228,7 @@ fn retry_after_delays_the_next_attempt() {
     world.steps();
     world.respond(Purpose::Initial, 503, &[("retry-after", 7)]);
     assert_eq!(world.acts(), [Step::Forget]);
-    assert_eq!(world.sleep(), s(7));
+    assert_eq!(world.wake(), s(7));
     assert_eq!(world.acts(), [Step::Subscribe { expires: 3600 }]);
 }
 
@@ -237,14 +237,14 @@ fn retry_after_delays_the_next_attempt() {
 fn fatal_answers_to_a_refresh() {
     for status in [404, 405, 410, 416, 482, 483, 484, 485, 489, 501, 604] {
         let mut world = World::active();
-        world.sleep();
+        world.wake();
         world.steps();
         world.respond(Purpose::Refresh, status, &[]);
         assert!(world.subscription.is_ended(), "{status}");
     }
     for status in [408, 481] {
         let mut world = World::active();
-        world.sleep();
+        world.wake();
         world.steps();
         world.respond(Purpose::Refresh, status, &[]);
         assert_eq!(
@@ -259,11 +259,11 @@ fn fatal_answers_to_a_refresh() {
 #[test]
 fn a_refresh_error_that_is_not_fatal_is_tried_again() {
     let mut world = World::active();
-    world.sleep();
+    world.wake();
     world.steps();
     world.respond(Purpose::Refresh, 503, &[]);
     assert_eq!(world.subscription.shown(), Shown::Active);
-    let slept = world.sleep();
+    let slept = world.wake();
     assert!(slept >= s(290) && slept <= s(380), "{slept:?}");
     assert_eq!(world.acts(), [Step::Refresh { expires: 3600 }]);
     world.respond(Purpose::Refresh, 200, &[]);
@@ -275,9 +275,9 @@ fn a_refresh_error_that_is_not_fatal_is_tried_again() {
 #[test]
 fn a_refresh_forbidden_twice_ends_it() {
     let mut world = World::active();
-    world.sleep();
+    world.wake();
     world.respond(Purpose::Refresh, 403, &[]);
-    world.sleep();
+    world.wake();
     world.steps();
     world.respond(Purpose::Refresh, 403, &[]);
     assert_eq!(
@@ -299,7 +299,7 @@ fn deactivated_means_at_once_but_not_for_ever() {
     while !world.subscription.is_ended() {
         world.notify("terminated;reason=deactivated");
         if world.subscription.shown() == Shown::Terminated && !world.subscription.is_ended() {
-            waited.push(world.sleep());
+            waited.push(world.wake());
         }
     }
     assert!(waited.len() < 20, "{}", waited.len());
@@ -317,7 +317,7 @@ fn probation_waits() {
         let mut world = World::active();
         world.notify(state);
         assert_eq!(world.subscription.shown(), Shown::Terminated);
-        assert_eq!(world.sleep(), s(10));
+        assert_eq!(world.wake(), s(10));
         assert_eq!(
             world.acts(),
             [Step::Forget, Step::Subscribe { expires: 3600 }]
@@ -363,7 +363,7 @@ fn unsubscribe_waits_for_the_last_notify() {
     let mut world = World::active();
     world.subscription.unsubscribe(world.now);
     world.steps();
-    assert_eq!(world.sleep(), s(32));
+    assert_eq!(world.wake(), s(32));
     assert_eq!(world.acts(), ended);
 }
 
@@ -432,7 +432,7 @@ fn an_unreachable_server_ends_only_the_first_attempt_and_only_if_so_set() {
     let mut world = World::new(settings);
     world.respond(Purpose::Initial, 200, &[]);
     world.notify("active");
-    world.sleep();
+    world.wake();
     world.steps();
     let now = world.now;
     let mut fail = || {
@@ -451,7 +451,7 @@ fn an_unreachable_server_ends_only_the_first_attempt_and_only_if_so_set() {
         [Step::Refresh { expires: 3600 }, Step::Forget]
     );
     assert_eq!(world.subscription.shown(), Shown::Stale);
-    world.sleep();
+    world.wake();
     assert_eq!(world.acts(), [Step::Subscribe { expires: 3600 }]);
 }
 

@@ -1,0 +1,174 @@
+//! What follows a response, a terminated NOTIFY or a loss: lives, ends, new attempts (RFC 6665 §4.1.2.1–§4.1.3).
+
+use core::time::Duration;
+
+use super::retry::{self, Next};
+use super::{Answered, Cause, EndReason, HEALTHY_AFTER, Phase, REFRESH_MARGIN, Step, Subscription};
+use crate::header::SubscriptionState;
+use crate::random::Random;
+
+/// Refreshes of many subscriptions are spread over this share of the time before them, in per cent.
+const REFRESH_JITTER: u32 = 5;
+/// Share by which a back-off may be shortened, in per cent.
+const BACKOFF_JITTER: u32 = 20;
+/// Shortest pause before a failed refresh is tried again (SUB-49, SEC-18).
+const REFRESH_RETRY_MIN: Duration = Duration::from_secs(1);
+
+impl Subscription {
+    pub(super) fn granted(&mut self, now: Duration, answer: Answered, random: &mut Random) {
+        self.accepted = true;
+        self.resent = false;
+        self.followed_423 = false;
+        self.forbidden_once = false;
+        match self.phase {
+            Phase::Leaving { sent: false } => {
+                self.leave(now);
+                return;
+            }
+            Phase::Leaving { sent: true } => return,
+            _ => {}
+        }
+        if answer.status == 204 {
+            // RFC 5839 §7.1: nothing changed, no NOTIFY follows (SUB-44).
+            self.timer_n = None;
+        }
+        let life = answer.expires.unwrap_or(self.asked).min(self.asked);
+        // A life that a NOTIFY gave meanwhile stands (SUB-45).
+        if self.ungranted {
+            self.live_for(now, life, random);
+        }
+    }
+
+    /// Sets the life: always for a new request, else only if it becomes shorter (SUB-45, SUB-46).
+    pub(super) fn live_for(&mut self, now: Duration, seconds: u32, random: &mut Random) {
+        let life = Duration::from_secs(u64::from(seconds.min(self.asked)));
+        let end = now + life;
+        if !self.ungranted && self.expires_at.is_some_and(|at| end >= at) {
+            return;
+        }
+        self.ungranted = false;
+        if self.settings.host_refreshes {
+            return;
+        }
+        self.expires_at = Some(end);
+        let wait = if life > REFRESH_MARGIN * 2 {
+            life - REFRESH_MARGIN
+        } else {
+            life / 2
+        };
+        self.refresh_at = Some(now + random.shorten(wait, REFRESH_JITTER));
+    }
+
+    pub(super) fn initial_refused(&mut self, now: Duration, answer: Answered, random: &mut Random) {
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            self.end(EndReason::Unsubscribed);
+            return;
+        }
+        if let Some(min) = self.follow_423(answer) {
+            self.timer_n = self.timer_n_from(now);
+            self.steps.push_back(Step::SubscribeAgain { expires: min });
+            return;
+        }
+        let next = retry::initial_error(answer.status, answer.retry_after);
+        self.lose(now, Cause::Status(answer.status), next, random);
+    }
+
+    /// A first 423 with a usable Min-Expires is followed: that much is asked for (SUB-10).
+    fn follow_423(&mut self, answer: Answered) -> Option<u32> {
+        if answer.status != 423 || self.followed_423 {
+            return None;
+        }
+        let min = answer.min_expires.filter(|min| *min > self.asked)?;
+        self.followed_423 = true;
+        self.asked = min;
+        Some(min)
+    }
+
+    pub(super) fn refresh_refused(&mut self, now: Duration, answer: Answered, random: &mut Random) {
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            return;
+        }
+        if self.follow_423(answer).is_some() {
+            self.send_refresh(now);
+            return;
+        }
+        if let Some(next) = retry::refresh_error(answer.status, answer.retry_after) {
+            self.lose(now, Cause::Status(answer.status), next, random);
+            return;
+        }
+        if answer.status == 403 && core::mem::replace(&mut self.forbidden_once, true) {
+            let next = Next::End(EndReason::Forbidden);
+            self.lose(now, Cause::Status(403), next, random);
+            return;
+        }
+        // Valid until it expires; the next try comes at half of what is left (SUB-49).
+        self.timer_n = None;
+        let half = self.remaining(now).unwrap_or_default() / 2;
+        let asked_wait = Duration::from_secs(u64::from(answer.retry_after.unwrap_or(0)));
+        self.refresh_at = Some(now + half.max(asked_wait).max(REFRESH_RETRY_MIN));
+    }
+
+    pub(super) fn attempt_failed(&mut self, now: Duration, cause: Cause, random: &mut Random) {
+        if self.was_live || self.settings.retry_unreachable {
+            self.lose(now, cause, Next::BackOff, random);
+        } else {
+            let reason = match cause {
+                Cause::NoAnswer => EndReason::NoAnswer,
+                Cause::NoNotify => EndReason::NoNotify,
+                _ => EndReason::Unreachable,
+            };
+            self.lose(now, cause, Next::End(reason), random);
+        }
+    }
+
+    pub(super) fn terminated(
+        &mut self,
+        now: Duration,
+        state: &SubscriptionState,
+        random: &mut Random,
+    ) {
+        let reason = state.reason.as_ref();
+        if matches!(self.phase, Phase::Leaving { .. }) {
+            self.end(EndReason::Unsubscribed);
+            return;
+        }
+        if self.phase == Phase::Subscribing {
+            self.live_since = now;
+        }
+        let next = retry::terminated(reason, state.retry_after);
+        self.told = true;
+        self.lose(now, Cause::Terminated(reason.into()), next, random);
+    }
+
+    /// The attempt or subscription is gone; what follows is decided by its rule, the failures so far and their cap.
+    pub(super) fn lose(&mut self, now: Duration, cause: Cause, next: Next, random: &mut Random) {
+        let lived = matches!(self.phase, Phase::Live { .. })
+            && now.saturating_sub(self.live_since) >= HEALTHY_AFTER;
+        if lived {
+            self.failures = 0;
+        }
+        if let Next::End(reason) = next {
+            self.end(reason);
+            return;
+        }
+        if self.failures >= self.settings.max_attempts {
+            self.end(EndReason::GaveUp);
+            return;
+        }
+        let wait = match next {
+            Next::AtOnce => random.shorten(retry::backoff(self.failures), BACKOFF_JITTER),
+            Next::After(seconds) => Duration::from_secs(u64::from(seconds)),
+            _ => random.shorten(retry::backoff(self.failures + 1), BACKOFF_JITTER),
+        };
+        self.failures += 1;
+        self.steps.push_back(Step::Forget);
+        self.stop_timers();
+        self.phase = Phase::Waiting;
+        self.changed(Some(cause), Some(wait));
+        if wait.is_zero() {
+            self.attempt(now);
+        } else {
+            self.retry_at = Some(now + wait);
+        }
+    }
+}
