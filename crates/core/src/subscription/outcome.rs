@@ -157,7 +157,10 @@ impl Subscription {
         }
         let wait = match next {
             Next::AtOnce => random.shorten(retry::backoff(self.failures), BACKOFF_JITTER),
-            Next::After(seconds) => Duration::from_secs(u64::from(seconds)),
+            // Not before what was asked for, and a server that asks for nothing is not flooded either (SEC-18).
+            Next::After(seconds) => {
+                Duration::from_secs(u64::from(seconds)).max(retry::backoff(self.failures))
+            }
             _ => random.shorten(retry::backoff(self.failures + 1), BACKOFF_JITTER),
         };
         self.failures += 1;

@@ -325,6 +325,21 @@ fn probation_waits() {
     }
 }
 
+/// SEC-18: a Retry-After of nothing is no invitation to flood.
+#[test]
+fn a_retry_after_of_zero_backs_off_all_the_same() {
+    let mut world = World::active();
+    let mut waited = Vec::new();
+    for _ in 0..5 {
+        world.notify("terminated;reason=probation;retry-after=0");
+        world.steps();
+        if world.subscription.shown() == Shown::Terminated {
+            waited.push(world.wake());
+        }
+    }
+    assert_eq!(waited, [1, 2, 4, 8].map(s));
+}
+
 /// SUB-58, SUB-61, SUB-62: over, whatever retry-after says.
 #[test]
 fn final_reasons_end_it() {
