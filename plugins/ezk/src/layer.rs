@@ -68,7 +68,12 @@ impl Layer for ConferencePlugin {
             self.order.forget(&call_id);
             return;
         };
-        if answer.status == 481 {
+        let last = request
+            .headers
+            .get_raw(&Name::SUBSCRIPTION_STATE)
+            .next()
+            .is_some_and(|state| state.trim_start().starts_with("terminated"));
+        if last || answer.status == 481 {
             self.order.forget(&call_id);
         }
         respond(endpoint, request.take(), answer).await;

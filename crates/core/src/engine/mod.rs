@@ -284,11 +284,12 @@ impl Engine {
         }
     }
 
+    /// The conferences of an account that are still watched: nothing is told of one that has ended.
     fn conferences_of(&self, account: AccountId) -> Vec<ConferenceId> {
         let mut ids: Vec<_> = self
             .watches
             .iter()
-            .filter(|(_, watch)| watch.account == account)
+            .filter(|(_, watch)| watch.account == account && !watch.subscription.is_ended())
             .map(|(id, _)| *id)
             .collect();
         ids.sort_unstable();

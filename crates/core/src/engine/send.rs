@@ -160,7 +160,7 @@ impl Engine {
 
     pub(super) fn handle_final(&mut self, now: Duration, sent: Sent, response: &Response) {
         self.with(now, sent.conference, |engine, watch| {
-            if watch.attempt != sent.attempt {
+            if !watch.awaits(sent) {
                 return;
             }
             if matches!(response.status, 401 | 407) && engine.answer(sent, watch, response) {
@@ -246,7 +246,7 @@ impl Engine {
 
     pub(super) fn handle_failure(&mut self, now: Duration, sent: Sent, failure: SendFailure) {
         self.with(now, sent.conference, |engine, watch| {
-            if watch.attempt != sent.attempt {
+            if !watch.awaits(sent) {
                 return;
             }
             watch.last_status = None;

@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::{ConferenceId, Engine, Purpose, State, What};
+use super::{ConferenceId, Engine, Purpose, Sent, State, What};
 use crate::account::{AccountId, AccountSettings};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
@@ -129,6 +129,11 @@ impl Watch {
             ..Resync::default()
         };
         self.roster.begin_subscription();
+    }
+
+    /// True while an answer to this request means something: its attempt goes on.
+    pub(super) fn awaits(&self, sent: Sent) -> bool {
+        self.attempt == sent.attempt && self.subscription.expects_notify()
     }
 
     /// Decides on a request for full state; true when it is to be sent now.
