@@ -23,29 +23,53 @@ pub struct Row {
 
 /// What a document did to the roster.
 #[derive(Debug, Default)]
-pub(crate) struct News {
-    pub(crate) events: Vec<What>,
-    pub(crate) deviations: Vec<Deviation>,
-    /// The document said that the conference is gone (CONF-15).
-    pub(crate) gone: bool,
+#[non_exhaustive]
+pub struct News {
+    /// What became of the document.
+    pub outcome: Outcome,
+    /// What changed, in the order of the event stream.
+    pub events: Vec<What>,
+    /// Departures of the notifier met for the first time in this subscription.
+    pub deviations: Vec<Deviation>,
 }
 
 /// Users with marks, kept right under changes of either.
+///
+/// The engine keeps one for each subscription. By itself it joins documents at hand with block lists, without any
+/// network: [`Roster::begin_subscription`], then [`Roster::apply`] for the body of each NOTIFY in the order of their CSeq.
 #[derive(Debug)]
 pub struct Roster {
     conference: Conference,
+    /// The conference is known by the URI subscribed to, or by its first document.
+    named: Option<Box<str>>,
     /// Mark last told of each row, by its number.
     marks: HashMap<u64, Mark>,
 }
 
 impl Roster {
-    pub(crate) fn new(settings: Settings, uri: &str) -> Self {
-        let mut conference = Conference::new(settings);
-        conference.set_conference(uri);
-        Self {
-            conference,
+    /// An empty roster of the conference with that URI; for none, of the one that the first applied document names.
+    #[must_use]
+    pub fn new(settings: Settings, uri: Option<&str>) -> Self {
+        let mut roster = Self {
+            conference: Conference::new(settings),
+            named: None,
             marks: HashMap::new(),
+        };
+        if let Some(uri) = uri {
+            roster.name(uri);
         }
+        roster
+    }
+
+    fn name(&mut self, uri: &str) {
+        self.conference.set_conference(uri);
+        self.named = Some(uri.into());
+    }
+
+    /// The conference: the URI subscribed to, else the name that the first applied document gave it.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        self.named.as_deref()
     }
 
     /// The rows in the order in which they first appeared.
@@ -80,19 +104,29 @@ impl Roster {
         self.conference.version()
     }
 
-    pub(crate) fn full_state(&self) -> Option<Need> {
+    /// Whether full state is to be asked for (RFC 4575 §4.6).
+    #[must_use]
+    pub fn full_state(&self) -> Option<Need> {
         self.conference.full_state()
     }
 
-    pub(crate) fn begin_subscription(&mut self) {
+    /// A new subscription begins: versions and what was learnt of the notifier are forgotten, the rows stay on show
+    /// (CONF-11, CONF-12).
+    pub fn begin_subscription(&mut self) {
         self.conference.begin_subscription();
     }
 
-    /// Applies the body of a NOTIFY. Events come in the order of the event stream.
-    pub(crate) fn apply(&mut self, now: Duration, body: &[u8], lists: &BlockLists) -> News {
+    /// Applies the body of a NOTIFY. `now` is the host's monotonic time.
+    pub fn apply(&mut self, now: Duration, body: &[u8], lists: &BlockLists) -> News {
         let applied = self.conference.apply(now, body);
+        if self.named.is_none()
+            && let Some(entity) = self.conference.entity()
+        {
+            let entity: Box<str> = entity.into();
+            self.name(&entity);
+        }
         let mut news = News {
-            gone: applied.outcome == Outcome::Ended,
+            outcome: applied.outcome,
             deviations: applied.deviations,
             ..News::default()
         };

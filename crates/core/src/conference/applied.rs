@@ -35,7 +35,7 @@ impl Applied {
 }
 
 /// What became of a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Outcome {
     /// It was applied, though it may have changed nothing.
@@ -51,6 +51,7 @@ pub enum Outcome {
     /// It came after the end of the conference.
     Ignored,
     /// There was no document: the body is empty.
+    #[default]
     Empty,
 }
 

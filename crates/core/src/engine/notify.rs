@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::send::{CONFERENCE_INFO, EVENT};
 use super::watch::Watch;
 use super::{ConferenceId, Engine, What};
-use crate::conference::DeviationCode;
+use crate::conference::{DeviationCode, Outcome};
 use crate::dialog::Standing;
 use crate::header::multipart;
 use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
@@ -178,7 +178,7 @@ impl Engine {
         watch
             .subscription
             .handle_notify(now, &state, &mut self.random);
-        if news.gone && !terminated {
+        if news.outcome == Outcome::Ended && !terminated {
             watch.end_as = Some(EndReason::Deleted);
             watch.subscription.unsubscribe(now);
         }
@@ -252,7 +252,9 @@ impl Engine {
             let mut more = watch.roster.apply(now, body, &account.lists);
             news.events.append(&mut more.events);
             news.deviations.append(&mut more.deviations);
-            news.gone |= more.gone;
+            if news.outcome != Outcome::Ended {
+                news.outcome = more.outcome;
+            }
         }
         (Answer::new(200), news)
     }

@@ -101,7 +101,7 @@ impl Watch {
             attempt: 0,
             last_purpose: Purpose::Initial,
             last_expires: 0,
-            roster: Roster::new(settings.conference, uri),
+            roster: Roster::new(settings.conference, Some(uri)),
             server: None,
             last_status: None,
             last_answer: 200,
