@@ -22,6 +22,10 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Subscribes to a conference and shows its roster live
     Watch(Box<Watch>),
+    /// Applies conference-info documents offline and prints the roster they come to
+    Roster(Roster),
+    /// Says whether a roster URI and a block-list entry denote the same user, and why
+    Match(Match),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -112,6 +116,44 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: Option<u64>,
     /// One JSON object a line on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Roster {
+    /// conference-info documents, as bodies of consecutive NOTIFYs; @resubscribe among them begins a new subscription
+    #[arg(required = true, value_name = "DOC")]
+    pub(crate) documents: Vec<PathBuf>,
+    /// Block list in a file: plain lines or resource-lists XML (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) block_list: Vec<PathBuf>,
+    /// Your public identity: your own row is never blocked
+    #[arg(long, value_name = "URI")]
+    pub(crate) me: Option<String>,
+    /// The conference subscribed to; without it the one that the first applied document names
+    #[arg(long, value_name = "URI")]
+    pub(crate) conference: Option<String>,
+    /// Endpoint entities take part in matching with the block list
+    #[arg(long)]
+    pub(crate) match_endpoints: bool,
+    /// RFC 4575 word for word, without concessions to the servers that exist
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Match {
+    /// URI of a roster user
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) uri: String,
+    /// Entry of a block list
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) entry: String,
+    /// One JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,6 +13,13 @@ pub(crate) enum Fault {
         path: PathBuf,
         error: std::io::Error,
     },
+    #[error("the document {path} cannot be read: {error}; give files with the bodies of NOTIFYs", path = .path.display())]
+    Document {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("standard output cannot be written: {0}; nothing is complete there")]
+    Output(std::io::Error),
     #[error("XCAP: {0}")]
     Xcap(String),
     #[error(transparent)]

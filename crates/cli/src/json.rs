@@ -19,7 +19,8 @@ pub(crate) fn line(event: &Event) -> String {
     escape(&Value::Object(object).to_string())
 }
 
-fn body(what: &What) -> (&'static str, Value) {
+/// The name of an event and its further fields.
+pub(crate) fn body(what: &What) -> (&'static str, Value) {
     match what {
         What::State(state) => ("state", self::state(state)),
         What::Conference(info) => ("conference", json!({ "info": self::info(info) })),
@@ -105,7 +106,8 @@ fn uri_entries(entries: Option<&Vec<UriEntry>>) -> Value {
     })
 }
 
-fn info(info: &Info) -> Value {
+/// What is known of the conference itself.
+pub(crate) fn info(info: &Info) -> Value {
     let description = info.description.clone().unwrap_or_default();
     let counts = info.state.clone().unwrap_or_default();
     let media = description.available_media.as_ref().map(|media| {
@@ -179,7 +181,8 @@ fn endpoint(endpoint: Endpoint<'_>) -> Value {
     })
 }
 
-fn user(row: &Row) -> Value {
+/// A user and his mark.
+pub(crate) fn user(row: &Row) -> Value {
     let user = &row.user;
     let aors: Vec<&str> = user.associated_aors().map(|aor| &*aor.uri).collect();
     json!({
@@ -211,7 +214,7 @@ fn blocked_by(mark: &Mark) -> Value {
 
 /// Escapes what could act on a terminal or turn text around: C1 controls and bidirectional marks (SEC-09). They only occur
 /// within strings of the JSON text.
-fn escape(json: &str) -> String {
+pub(crate) fn escape(json: &str) -> String {
     if !json.chars().any(crate::text::is_unsafe) {
         return json.to_owned();
     }

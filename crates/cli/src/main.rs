@@ -4,6 +4,9 @@ mod args;
 mod demo;
 mod fault;
 mod json;
+mod matching;
+mod offline;
+mod offline_text;
 mod show;
 mod source;
 mod text;
@@ -28,11 +31,13 @@ async fn main() -> ExitCode {
     let result = match args.command {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Watch(watch) => watch::run(&watch).await,
+        Command::Roster(roster) => offline::run(&roster).await,
+        Command::Match(pair) => matching::run(&pair),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("rollmark: {fault}");
+            eprintln!("rollmark: {}", text::safe(&fault.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use rollmark::Event;
 
+use crate::fault::Fault;
 use crate::text::Text;
 
 /// How events are shown.
@@ -41,5 +42,14 @@ impl Show {
         if matches!(self, Self::Text(_)) {
             let _ = writeln!(io::stdout().lock(), "{line}");
         }
+    }
+}
+
+/// Writes the outcome of a one-shot command. A reader that has gone away is no failure.
+pub(crate) fn outcome(text: &str) -> Result<(), Fault> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::Output(error)),
+        _ => Ok(()),
     }
 }

@@ -58,16 +58,20 @@ impl<S> Told<S> {
         if let Some(text) = &text
             && self.told.as_ref() != Some(text)
         {
-            eprintln!("rollmark: block list: {text}");
+            eprintln!("rollmark: block list: {}", crate::text::safe(text));
         }
         self.told = text;
     }
 }
 
 /// A block-list file.
-pub(crate) fn file(path: PathBuf, identity: &str, news: &mut FirstNews) -> Told<FileSource> {
+pub(crate) fn file(
+    path: PathBuf,
+    identity: Option<&str>,
+    news: &mut FirstNews,
+) -> Told<FileSource> {
     Told {
-        source: FileSource::new(path, Some(identity.to_owned()), FILE_POLL),
+        source: FileSource::new(path, identity.map(str::to_owned), FILE_POLL),
         told: None,
         first: news.expect(),
     }

@@ -81,9 +81,29 @@ impl Text {
     }
 }
 
-fn body(what: &What) -> Vec<String> {
+/// What happened, without its time.
+pub(crate) fn body(what: &What) -> Vec<String> {
     match what {
-        What::State(_) | What::Conference(_) => Vec::new(),
+        What::State(_) => Vec::new(),
+        What::Conference(info) => {
+            let description = info.description.clone().unwrap_or_default();
+            let mut parts = Vec::new();
+            let subject = description.subject.as_deref();
+            if let Some(subject) = subject.filter(|subject| !subject.trim().is_empty()) {
+                parts.push(format!("subject: {}", flat(subject)));
+            }
+            if let Some(count) = info.state.as_ref().and_then(|state| state.user_count) {
+                parts.push(format!("{count} users counted"));
+            }
+            if info.state.as_ref().and_then(|state| state.locked) == Some(true) {
+                parts.push("locked".into());
+            }
+            if parts.is_empty() {
+                Vec::new()
+            } else {
+                vec![format!("conference  {}", parts.join(", "))]
+            }
+        }
         What::Roster(rows) => roster(rows),
         What::Left { row, cause, .. } => {
             vec![format!("- {} left ({})", name(row), cause.as_str())]
@@ -155,7 +175,8 @@ fn remark(mark: &Mark) -> String {
     }
 }
 
-fn why(mark: &Mark) -> String {
+/// What blocks somebody.
+pub(crate) fn why(mark: &Mark) -> String {
     let Some(by) = mark.blocked_by() else {
         return "BLOCKED".into();
     };
@@ -177,10 +198,11 @@ fn place(source: &str) -> String {
     safe(source.strip_prefix("file:").unwrap_or(source))
 }
 
-fn name(row: &Row) -> String {
+/// Who it is.
+pub(crate) fn name(row: &Row) -> String {
     let entity = safe(row.user.entity());
     match row.user.display_text() {
-        Some(text) if !text.trim().is_empty() => format!("{} <{entity}>", safe(text)),
+        Some(text) if !text.trim().is_empty() => format!("{} <{entity}>", flat(text)),
         _ => entity,
     }
 }
@@ -190,6 +212,11 @@ pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// A text on one line: runs of white space, as documents have them, are one blank each.
+pub(crate) fn flat(text: &str) -> String {
+    safe(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The text with everything unsafe written out.
@@ -213,5 +240,6 @@ mod tests {
     fn nothing_reaches_the_terminal_raw() {
         assert_eq!(safe("a\u{1b}[2J\u{202e}b"), "a\\u{1b}[2J\\u{202e}b");
         assert_eq!(safe("Zoë 你好"), "Zoë 你好");
+        assert_eq!(flat("\n  Zoë\u{2028}\u{1b}\tB.\n"), "Zoë \\u{1b} B.");
     }
 }

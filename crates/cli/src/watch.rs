@@ -42,7 +42,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     let conferences = &agent.conferences;
     let mut news = FirstNews::default();
     for path in &args.block_list {
-        conferences.add_source(source::file(path.clone(), identity, &mut news));
+        conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
     }
     if let Some(root) = &args.xcap_root {
         let user = args.xcap_user.as_deref();

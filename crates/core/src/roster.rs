@@ -1,5 +1,6 @@
 //! The roster: the users of a conference joined with the block verdict (OMA-15, OMA-16, XDM-80, SW-16…18).
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
