@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
     show::outcome(&if args.json {
         json(&roster, &steps)
     } else {
-        offline_text::text(&roster, &steps)
+        offline_text::text(&roster, &lists, &steps)
     })
 }
 

@@ -3,17 +3,18 @@
 
 use std::path::Path;
 
-use rollmark::core::blocklist::Via;
+use rollmark::core::blocklist::{BlockLists, SourceStatus, Via};
 use rollmark::core::conference::{Need, Outcome, RosterState};
 use rollmark::core::roster::Roster;
-use rollmark::{Mark, Row, What};
+use rollmark::{Mark, Row, SourceState, What};
 
 use crate::offline::{Document, Step};
 use crate::text::{body, flat, name, safe, why};
 
 /// The whole text, without its last line end.
-pub(crate) fn text(roster: &Roster, steps: &[Step]) -> String {
+pub(crate) fn text(roster: &Roster, lists: &BlockLists, steps: &[Step]) -> String {
     let mut lines = head(roster);
+    lines.extend(lists.sources().map(|list| block_list(&list)));
     let rows: Vec<Row> = roster.rows().collect();
     let (here, away): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.user.present());
     if roster.state() != RosterState::None {
@@ -81,6 +82,17 @@ fn head(roster: &Roster) -> Vec<String> {
         None => {}
     }
     lines
+}
+
+fn block_list(list: &SourceStatus<'_>) -> String {
+    let content = match (list.state, list.entries) {
+        (SourceState::Unavailable, _) => "cannot be read; whom it blocks is unknown".into(),
+        (SourceState::Incomplete, n) => format!("{n} entries, and others that cannot be read"),
+        (_, 0) => "blocks nobody".into(),
+        (_, 1) => "1 entry".into(),
+        (_, n) => format!("{n} entries"),
+    };
+    format!("Block list: {}: {content}", safe(list.name))
 }
 
 /// A row, and below it why it is blocked.

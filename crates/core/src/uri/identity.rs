@@ -2,7 +2,7 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use super::phone::{self, Subscriber};
 use super::steps::{Step, Steps};
@@ -150,7 +150,13 @@ fn address(text: &str, uri: &Uri, rules: &IdentityRules, mut steps: Steps) -> Id
         return as_written(text, Form::Unreadable(UriError::Host));
     };
     if uri.param("gr").is_some_and(str::is_empty) {
-        return as_written(text, Form::TemporaryGruu);
+        // As written, but nobody is to see a password.
+        let mut identity = as_written(&uri.to_string(), Form::TemporaryGruu);
+        identity.steps = steps;
+        identity
+            .steps
+            .insert_if(Step::StripPassword, uri.password().is_some());
+        return identity;
     }
     steps.insert_if(Step::StripPassword, uri.password().is_some());
     let port = kept_port(uri, rules, &mut steps);

@@ -505,6 +505,7 @@ fn canonical_identities_print_as_addresses_and_numbers() {
         ("sip:a@invalid", "sip:a@invalid", Form::Anonymous),
         ("sip:a!.*!@h", "sip:a!.*!@h", Form::Wildcard),
         ("sip:A@H;gr", "sip:A@H;gr", Form::TemporaryGruu),
+        ("sip:A:pw@H;gr", "sip:A@H;gr", Form::TemporaryGruu),
         ("urn:A", "urn:A", Form::Other),
         (
             "sip:A b@H",
