@@ -188,7 +188,7 @@ fn deviations(steps: &[Step]) -> Vec<String> {
                     "{:>4} {}: {}",
                     document.number,
                     deviation.code,
-                    safe(&deviation.detail)
+                    flat(&deviation.detail)
                 )
             })
         })

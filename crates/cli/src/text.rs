@@ -200,7 +200,7 @@ fn place(source: &str) -> String {
 
 /// Who it is.
 pub(crate) fn name(row: &Row) -> String {
-    let entity = safe(row.user.entity());
+    let entity = short(safe(row.user.entity()));
     match row.user.display_text() {
         Some(text) if !text.trim().is_empty() => format!("{} <{entity}>", flat(text)),
         _ => entity,
@@ -214,9 +214,21 @@ pub(crate) fn is_unsafe(c: char) -> bool {
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
-/// A text on one line: runs of white space, as documents have them, are one blank each.
+/// A text on one line: runs of white space, as documents have them, are one blank each, and its end is left out if it is
+/// very long.
 pub(crate) fn flat(text: &str) -> String {
-    safe(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    short(safe(&text.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+/// Most characters of one text that people are shown.
+const LONGEST: usize = 200;
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// The text with everything unsafe written out.
@@ -241,5 +253,7 @@ mod tests {
         assert_eq!(safe("a\u{1b}[2J\u{202e}b"), "a\\u{1b}[2J\\u{202e}b");
         assert_eq!(safe("Zoë 你好"), "Zoë 你好");
         assert_eq!(flat("\n  Zoë\u{2028}\u{1b}\tB.\n"), "Zoë \\u{1b} B.");
+        assert_eq!(flat(&"é".repeat(LONGEST)), "é".repeat(LONGEST));
+        assert_eq!(flat(&"é".repeat(LONGEST + 1)).chars().count(), LONGEST + 1);
     }
 }

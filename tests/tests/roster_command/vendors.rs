@@ -1,5 +1,6 @@
 //! Documents in the shapes that servers are known to send; each is a room of its own under `tests/data`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -116,6 +117,30 @@ fn rosters_come_out_as_a_person_would_read_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_events_of_a_room_add_up_to_its_users() {
+    for (room, documents) in [
+        ("bare-users", 4),
+        ("version-0", 3),
+        ("shared-counter", 3),
+        ("host-case", 2),
+        ("lingering", 4),
+    ] {
+        let found = roster(&[], room, documents);
+        let events = found["events"].as_array().expect("events");
+        let users = found["users"].as_array().expect("users").iter();
+        let present: BTreeMap<String, String> = users
+            .filter(|user| user["present"] == true)
+            .map(|user| (text(&user["entity"]), text(&user["mark"])))
+            .collect();
+        assert_eq!(rollmark_tests::roster::roster(events), present, "{room}");
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 #[test]
