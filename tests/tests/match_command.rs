@@ -137,6 +137,7 @@ fn numbers_match_by_their_digits() {
         ("tel:+1;ext=1", "tel:+1;ext=2", false, ""),
         ("tel:+1;isub=2;ext=1", "tel:+1;ext=1;isub=2", true, ""),
         ("tel:+1;isub=2", "tel:+1", false, ""),
+        ("tel:+1;ext=2;ext=1", "tel:+1;ext=2", true, "strip-params"),
         ("tel:+1;npdi;cpc=payphone", "tel:+1", true, "strip-params"),
         ("sip:+1212@x;user=phone", "tel:+1212", true, "user-phone"),
         (

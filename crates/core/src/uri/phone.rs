@@ -129,7 +129,7 @@ impl<'a> Subscriber<'a> {
                 "phone-context" => !self.is_global(),
                 other => other.starts_with("m-"),
             };
-            if !counts || kept.iter().any(|(seen, _)| *seen == name) {
+            if !counts {
                 steps.insert(Step::StripParams);
                 continue;
             }
@@ -140,7 +140,11 @@ impl<'a> Subscriber<'a> {
             );
             kept.push((name, value));
         }
-        kept.sort_unstable();
+        // Of two of one name the first counts.
+        kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let all = kept.len();
+        kept.dedup_by(|(next, _), (first, _)| next == first);
+        steps.insert_if(Step::StripParams, kept.len() < all);
         for (name, value) in kept {
             text.push(';');
             text.push_str(&name);
