@@ -1,0 +1,35 @@
+//! `cargo xtask`: what developers run besides cargo itself.
+
+mod bench;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// Counts what is allocated, for the benchmark.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "What developers run besides cargo itself")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure speed, size and scale against the goals, side by side with other XML readers
+    Bench(bench::Options),
+    /// Do one job of the benchmark a number of times, to be counted from outside
+    #[command(hide = true)]
+    Measure(bench::Measure),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Bench(options) => bench::run(&options),
+        Command::Measure(measure) => bench::measure(&measure),
+    }
+}
