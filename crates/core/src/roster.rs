@@ -251,7 +251,7 @@ fn marked(before: &Mark, row: &Row) -> Option<What> {
 fn row(user: &User, lists: &BlockLists) -> Row {
     let mark = lists.mark(&Candidates {
         entity: user.entity(),
-        associated_aors: user.associated_aors().map(|aor| aor.uri.as_ref()).collect(),
+        associated_aors: user.associated_aors().map(|aor| aor.uri).collect(),
         endpoints: user.endpoints().map(|endpoint| endpoint.entity()).collect(),
         yours: user.is_yours(),
         anonymous: user.is_anonymous(),

@@ -12,7 +12,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "What developers run besides cargo itself")]
+#[command(
+    name = "cargo xtask",
+    about = "What developers run besides cargo itself"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -2,8 +2,10 @@
 
 use core::fmt;
 
-use super::row::{Presence, UserData, same_endpoints};
-use super::user::User;
+use super::groups::UserGroups;
+use super::record::{Record, tag};
+use super::row::{Presence, status};
+use super::user::{Endpoint, User};
 
 /// One change of the roster. The old roster and the changes of a document give the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,19 +150,21 @@ impl Fields {
     }
 
     /// What differs between two rows; the order of endpoints and media does not count.
-    pub(super) fn between(old: &UserData, new: &UserData) -> Self {
-        fn list<T>(list: &Option<alloc::vec::Vec<T>>) -> &[T] {
-            list.as_deref().unwrap_or_default()
+    pub(super) fn between(old: &Record, new: &Record) -> Self {
+        let (old, new) = (old.text(), new.text());
+        if old == new {
+            return Self::default();
         }
+        let (a, b) = (UserGroups::new(old, true), UserGroups::new(new, true));
         let differs = [
-            old.display_text != new.display_text,
-            old.status() != new.status(),
-            list(&old.roles) != list(&new.roles),
-            list(&old.associated_aors) != list(&new.associated_aors),
-            list(&old.languages) != list(&new.languages),
-            !same_endpoints(&old.endpoints, &new.endpoints),
-            old.cascaded_focus != new.cascaded_focus,
-            old.yours.unwrap_or(false) != new.yours.unwrap_or(false),
+            a.field(tag::DISPLAY_TEXT) != b.field(tag::DISPLAY_TEXT),
+            status(old) != status(new),
+            a.list(tag::ROLES) != b.list(tag::ROLES),
+            a.list(tag::AORS) != b.list(tag::AORS),
+            a.list(tag::LANGUAGES) != b.list(tag::LANGUAGES),
+            !a.same_endpoints(&b),
+            a.field(tag::CASCADED_FOCUS) != b.field(tag::CASCADED_FOCUS),
+            a.is_yours() != b.is_yours(),
         ];
         let bits = differs.into_iter().enumerate();
         Self(bits.fold(0, |all, (bit, differs)| all | (u8::from(differs) << bit)))
@@ -196,7 +200,7 @@ pub(super) fn change(old: Option<&User>, new: Option<&User>, gone: Cause) -> Opt
             })
         }
         (Some(old), Some(new)) => {
-            let fields = Fields::between(old.data(), new.data());
+            let fields = Fields::between(old.record(), new.record());
             let (user, row) = (new.clone(), RowFate::Kept);
             match (old.presence(), new.presence()) {
                 _ if fields.is_empty() => None,
@@ -204,12 +208,12 @@ pub(super) fn change(old: Option<&User>, new: Option<&User>, gone: Cause) -> Opt
                 (_, Presence::Present) => Some(Change::Joined(user)),
                 (Presence::Present, _) => Some(Change::Left {
                     user,
-                    cause: cause(old.data(), new.data()),
+                    cause: cause(old, new),
                     row,
                 }),
                 (Presence::Expected, Presence::Left) => Some(Change::NotJoined {
                     user,
-                    cause: cause(old.data(), new.data()),
+                    cause: cause(old, new),
                     row,
                 }),
                 _ => Some(Change::Listed(user)),
@@ -219,24 +223,26 @@ pub(super) fn change(old: Option<&User>, new: Option<&User>, gone: Cause) -> Opt
 }
 
 /// Why a user whose row stays is not there any more: by the last endpoint that was disconnected just now.
-fn cause(old: &UserData, new: &UserData) -> Cause {
+fn cause(old: &User, new: &User) -> Cause {
+    let disconnected =
+        |endpoint: &Endpoint<'_>| Presence::of_status(endpoint.status()) == Presence::Left;
     let was_disconnected = |entity: &str| {
-        let mut held = old.endpoints.iter();
-        held.any(|endpoint| *endpoint.entity == *entity && endpoint.disconnected())
+        old.endpoints()
+            .any(|endpoint| endpoint.entity() == entity && disconnected(&endpoint))
     };
     let Some(endpoint) = new
-        .endpoints
-        .iter()
-        .rfind(|endpoint| endpoint.disconnected() && !was_disconnected(&endpoint.entity))
+        .endpoints()
+        .filter(|endpoint| disconnected(endpoint) && !was_disconnected(endpoint.entity()))
+        .last()
     else {
         return Cause::Departed;
     };
-    match endpoint.disconnection_method.as_deref() {
+    match endpoint.disconnection_method() {
         Some("booted") => Cause::Booted,
         Some("busy") => Cause::Busy,
         Some("failed") => {
-            let info = endpoint.disconnection_info.as_ref();
-            let reason = info.and_then(|info| info.reason.as_deref());
+            let info = endpoint.disconnection_info();
+            let reason = info.and_then(|info| info.reason());
             if reason.is_some_and(|reason| has_cause(reason, "603")) {
                 Cause::Declined
             } else {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::info::{ConferenceState, Description, HostInfo, UriEntry};
-use super::row::{EndpointData, UserData};
+use super::record::Record;
 
 /// The effective `state` of an element: under a full parent everything is full but what is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,29 +41,16 @@ pub(super) struct Users {
 
 /// A user as listed.
 #[derive(Debug)]
-pub(super) enum Listed {
-    Full(UserData),
-    /// The endpoints are in the patches, not in the data.
-    Partial(UserData, Vec<EndpointPatch>),
-    Deleted(Box<str>),
+pub(super) struct Listed {
+    /// Of a deleted user only the key.
+    pub(super) record: Record,
+    pub(super) state: State,
 }
 
 impl Listed {
     pub(super) fn entity(&self) -> &str {
-        match self {
-            Self::Full(data) | Self::Partial(data, _) => &data.entity,
-            Self::Deleted(entity) => entity,
-        }
+        self.record.entity()
     }
-}
-
-/// An endpoint of a partial user.
-#[derive(Debug)]
-pub(super) struct EndpointPatch {
-    pub(super) state: State,
-    pub(super) data: EndpointData,
-    /// A medium has no id, so the media replace all that are held.
-    pub(super) all_media: bool,
 }
 
 #[derive(Debug)]

@@ -8,11 +8,12 @@ use hashbrown::HashTable;
 
 use super::change::{Cause, Fields};
 use super::deviation::{DeviationCode, Report};
-use super::document::Listed;
+use super::document::{Listed, State};
 use super::key;
 use super::patch::patch_user;
+use super::record::Record;
 use super::refusal::Refusal;
-use super::row::{Presence, UserData};
+use super::row::Presence;
 use super::settings::Limits;
 use super::table::{SlotId, Table};
 use super::user::User;
@@ -34,13 +35,16 @@ pub(super) struct Plan {
     /// A listed user is partial or deleted.
     pub(super) partial: bool,
     additions: bool,
+    replaces: bool,
     removals: bool,
 }
 
 #[derive(Debug)]
 enum Operation {
-    Add(UserData),
-    Replace(SlotId, UserData),
+    Add(Record, Presence),
+    Replace(SlotId, Record, Presence),
+    /// Nothing changes but the segment in which the row is held.
+    Move(SlotId, Record),
     Remove(SlotId),
 }
 
@@ -83,6 +87,7 @@ impl Plan {
             len_merged: table.len(),
             partial: false,
             additions: false,
+            replaces: false,
             removals: false,
         };
         for (entry, slot) in distinct.entries.into_iter().zip(meant) {
@@ -101,14 +106,14 @@ impl Plan {
     ) -> Result<(), Refusal> {
         self.matched.extend(held.map(|(slot, _)| slot));
         let was_present = held.is_some_and(|(_, user)| user.present());
-        let full = matches!(listed, Listed::Full(_));
+        let full = listed.state == State::Full;
         self.partial |= !full;
-        let data = match listed {
-            Listed::Full(data) => data,
-            Listed::Partial(data, patches) => {
-                patch_user(held.map(|(_, user)| user.data()), data, patches, limits)?
+        let record = match listed.state {
+            State::Full => listed.record,
+            State::Partial => {
+                patch_user(held.map(|(_, user)| user.record()), &listed.record, limits)?
             }
-            Listed::Deleted(_) => {
+            State::Deleted => {
                 if let Some((slot, _)) = held {
                     self.operations.push(Operation::Remove(slot));
                     self.len_merged -= 1;
@@ -118,18 +123,25 @@ impl Plan {
                 return Ok(());
             }
         };
-        let present = data.presence() == Presence::Present;
+        let presence = Presence::of(record.text());
+        let present = presence == Presence::Present;
         self.present_listed += usize::from(present);
         self.present_merged += usize::from(present);
         self.present_merged -= usize::from(was_present);
         match held {
             None => {
-                self.operations.push(Operation::Add(data));
+                self.operations.push(Operation::Add(record, presence));
                 self.len_merged += 1;
                 self.additions = true;
             }
-            Some((slot, user)) if !Fields::between(user.data(), &data).is_empty() => {
-                self.operations.push(Operation::Replace(slot, data));
+            Some((slot, user)) if !Fields::between(user.record(), &record).is_empty() => {
+                self.replaces = true;
+                self.operations
+                    .push(Operation::Replace(slot, record, presence));
+            }
+            // The old segment is let go, so that not one row of each document keeps the others of it alive.
+            Some((slot, user)) if full && user.text() == record.text() => {
+                self.operations.push(Operation::Move(slot, record));
             }
             Some(_) => {}
         }
@@ -148,7 +160,10 @@ impl Plan {
 
     /// True when committing would change the table.
     pub(super) fn changes(&self, others: Others) -> bool {
-        !self.operations.is_empty() || (others == Others::Vanish && self.unlisted > 0)
+        self.additions
+            || self.replaces
+            || self.removals
+            || (others == Others::Vanish && self.unlisted > 0)
     }
 
     /// Carries the plan out on the table it was made for, and tells `changed` of each row: as it was, as it is, and
@@ -174,15 +189,16 @@ impl Plan {
         }
         for operation in self.operations {
             match operation {
-                Operation::Add(data) => {
-                    let user = table.add(data);
+                Operation::Add(record, presence) => {
+                    let user = table.add(record, presence);
                     changed(None, Some(&user), Cause::Departed);
                 }
-                Operation::Replace(slot, data) => {
-                    if let Some((old, new)) = table.replace(slot, data) {
+                Operation::Replace(slot, record, presence) => {
+                    if let Some((old, new)) = table.replace(slot, record, presence) {
                         changed(Some(&old), Some(&new), Cause::Departed);
                     }
                 }
+                Operation::Move(slot, record) => table.move_to(slot, record),
                 Operation::Remove(slot) => {
                     if let Some(user) = table.remove(slot) {
                         changed(Some(&user), None, Cause::Departed);
@@ -233,10 +249,10 @@ impl Distinct {
                     .is_some_and(|other| other.listed.entity() == entity)
             };
             if let Some(at) = index.find_mut(hash, same) {
-                let deleted = matches!(entry.listed, Listed::Deleted(_));
+                let deleted = entry.listed.state == State::Deleted;
                 let shared = terms.full && terms.lenient && key::may_be_shared(entity);
                 if let Some(other) = entries.get_mut(*at) {
-                    let both = !deleted && !matches!(other.listed, Listed::Deleted(_));
+                    let both = !deleted && other.listed.state != State::Deleted;
                     if shared && both {
                         entry.before = other.before + 1;
                         *at = entries.len();
@@ -269,7 +285,7 @@ impl Distinct {
         for entry in &self.entries {
             let entity = entry.listed.entity();
             let mut slot = table.find_nth(entry.hash, entity, entry.before);
-            if slot.is_none() && terms.lenient && !matches!(entry.listed, Listed::Full(_)) {
+            if slot.is_none() && terms.lenient && entry.listed.state != State::Full {
                 slot = table.find_spelling(entity);
                 // A row that the document also names as it is spelled is not meant twice.
                 slot = slot.filter(|slot| {

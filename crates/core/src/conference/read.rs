@@ -10,9 +10,12 @@ use super::deviation::{DeviationCode, Report};
 use super::document::{Document, State};
 use super::key;
 use super::refusal::Refusal;
-use super::row::{Text, Word};
 use super::settings::{Mode, Settings};
 use crate::xml::{Event, Name, Namespace, Reader};
+
+pub(super) type Text = Option<Box<str>>;
+/// A text that mostly is one of a few known words.
+pub(super) type Word = Option<Cow<'static, str>>;
 
 /// The namespace of RFC 4575 §4.2.
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:conference-info";
@@ -35,6 +38,7 @@ pub(super) fn read(
         unqualified: false,
         settings,
         users: 0,
+        packed: String::new(),
         report,
     };
     let result = source.read_root(conference);
@@ -54,6 +58,8 @@ pub(super) struct Source<'a, 'r> {
     pub(super) settings: &'r Settings,
     /// Users read so far, those in sidebars included.
     pub(super) users: usize,
+    /// The users read last, packed: what will be a segment.
+    pub(super) packed: String,
     pub(super) report: &'r mut Report,
 }
 
@@ -225,7 +231,7 @@ impl<'a> Source<'a, '_> {
         Ok(())
     }
 
-    fn unknown(&mut self, name: &str, text: &str) {
+    pub(super) fn unknown(&mut self, name: &str, text: &str) {
         self.report
             .add(DeviationCode::UnknownValue, || format!("{name}: {text:?}"));
     }
@@ -262,7 +268,7 @@ impl<'a> Source<'a, '_> {
     }
 }
 
-fn is_space(c: char) -> bool {
+pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 

@@ -1,12 +1,14 @@
 //! Reading what a document says about the conference itself (RFC 4575 §5.3–§5.5, §5.9).
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::deviation::DeviationCode;
-use super::document::{ListedSidebar, Parts, State, Users};
+use super::document::{Listed, ListedSidebar, Parts, State, Users};
 use super::info::{AvailableMedium, ConferenceState, Description, HostInfo, UriEntry};
 use super::read::Source;
+use super::record::{Record, SEGMENT};
 use super::refusal::Refusal;
 
 /// RFC 4575 §5.8.5.
@@ -235,6 +237,9 @@ impl Source<'_, '_> {
             self.xml.skip()?;
             return Ok(Users { state, listed });
         }
+        self.packed
+            .reserve(self.xml.remaining().min(SEGMENT + SEGMENT / 2));
+        let mut pieces = Vec::new();
         // Word for word, users under full `users` are full; leniently, what they say themselves shows a delta.
         let under_full = full || (self.strict() && state == State::Full);
         while let Some(child) = self.child()? {
@@ -243,11 +248,31 @@ impl Source<'_, '_> {
                 if self.users > self.settings.limits.users {
                     return Err(Refusal::TooManyUsers);
                 }
-                listed.extend(self.read_user(under_full)?);
+                let start = self.packed.len();
+                if let Some(state) = self.read_user(under_full)? {
+                    pieces.push((state, start, self.packed.len()));
+                }
+                if self.packed.len() >= SEGMENT {
+                    self.close_segment(&mut pieces, &mut listed);
+                }
             } else {
                 self.xml.skip()?;
             }
         }
+        self.close_segment(&mut pieces, &mut listed);
         Ok(Users { state, listed })
+    }
+
+    /// Makes a segment of what is packed, and users of its pieces.
+    fn close_segment(&mut self, pieces: &mut Vec<(State, usize, usize)>, listed: &mut Vec<Listed>) {
+        if pieces.is_empty() {
+            return;
+        }
+        let segment: Arc<str> = Arc::from(self.packed.as_str());
+        self.packed.clear();
+        listed.extend(pieces.drain(..).map(|(state, start, end)| Listed {
+            record: Record::new(segment.clone(), start, end),
+            state,
+        }));
     }
 }

@@ -1,40 +1,59 @@
-//! Reading users, endpoints and media (RFC 4575 §5.6–§5.8).
+//! Reading users, endpoints and media into packed form (RFC 4575 §5.6–§5.8).
 
-use alloc::boxed::Box;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
+use core::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::deviation::DeviationCode;
-use super::document::{EndpointPatch, Listed, State};
-use super::read::{Source, trim};
-use super::read_parts::MEDIA_STATUS;
+use super::document::State;
+use super::groups::UserGroups;
+use super::read::{Source, is_space, trim};
+use super::record::{
+    DELETED, DISCONNECTION_METHOD, ENDPOINT_STATUS, JOINING_METHOD, MEDIA_STATUS, NO, PARTIAL,
+    Words, YES, put, put_word, tag,
+};
 use super::refusal::Refusal;
-use super::row::{CallData, EndpointData, ExecutionData, MediaData, UserData};
 use super::when::is_date_time;
 use crate::xml::Namespace;
 
-/// RFC 4575 §5.7.3.
-const ENDPOINT_STATUS: &[&str] = &[
-    "connected",
-    "disconnected",
-    "on-hold",
-    "muted-via-focus",
-    "pending",
-    "alerting",
-    "dialing-in",
-    "dialing-out",
-    "disconnecting",
-];
-/// RFC 4575 §5.7.4.
-const JOINING_METHOD: &[&str] = &["dialed-in", "dialed-out", "focus-owner"];
-/// RFC 4575 §5.7.6.
-const DISCONNECTION_METHOD: &[&str] = &["departed", "booted", "failed", "busy"];
+/// Which groups of a user or an endpoint have been packed.
+#[derive(Debug, Default)]
+struct Packed {
+    seen: u32,
+    last: u8,
+    /// They do not stand in the order of their tags, or one has to take the place of another.
+    untidy: bool,
+}
 
-impl Source<'_, '_> {
-    /// The user just begun; `None` when it is passed over.
-    pub(super) fn read_user(&mut self, under_full: bool) -> Result<Option<Listed>, Refusal> {
-        let Some(entity) = self.key("entity") else {
+impl Packed {
+    /// True when a group is not there yet: of single elements the first counts.
+    fn is_new(&mut self, tag: u8) -> bool {
+        let bit = 1 << tag;
+        if self.seen & bit != 0 {
+            return false;
+        }
+        self.seen |= bit;
+        self.put(tag);
+        true
+    }
+
+    /// A group that may come more than once.
+    fn put(&mut self, tag: u8) {
+        self.untidy |= tag < self.last;
+        self.last = tag;
+    }
+}
+
+/// Where the keys of endpoints or media stand that have been packed.
+type Keys = SmallVec<[Range<usize>; 4]>;
+
+impl<'a> Source<'a, '_> {
+    /// The user just begun, packed at the end of what is packed; nothing when it is passed over.
+    pub(super) fn read_user(&mut self, under_full: bool) -> Result<Option<State>, Refusal> {
+        let Some(entity) = self.attribute("entity") else {
             if self.strict() {
                 return Err(Refusal::UserWithoutEntity);
             }
@@ -44,50 +63,44 @@ impl Source<'_, '_> {
             self.xml.skip()?;
             return Ok(None);
         };
+        let yours = self.yours();
         let state = self.state(under_full);
+        let start = self.packed.len();
+        put(&mut self.packed, tag::ENTITY, &entity);
         if state == State::Deleted {
             self.xml.skip()?;
-            return Ok(Some(Listed::Deleted(entity)));
+            return Ok(Some(state));
         }
-        let mut user = UserData {
-            entity,
-            yours: self.yours(),
-            ..UserData::default()
-        };
-        let mut patches: Vec<EndpointPatch> = Vec::new();
-        let mut endpoints = 0;
+        if let Some(yours) = yours {
+            put_word(&mut self.packed, tag::YOURS, if yours { YES } else { NO });
+        }
+        let mut packed = Packed::default();
+        let mut endpoints = Keys::new();
+        let mut count = 0;
         while let Some(child) = self.child()? {
             match child {
-                "display-text" => self.text_into(&mut user.display_text)?,
-                "associated-aors" => self.uris_into(&mut user.associated_aors)?,
-                "roles" if user.roles.is_none() => user.roles = Some(self.read_roles()?),
-                "languages" => self.list_into(&mut user.languages)?,
-                "cascaded-focus" => self.token_into(&mut user.cascaded_focus)?,
+                "display-text" => self.pack_text(&mut packed, tag::DISPLAY_TEXT)?,
+                "associated-aors" if packed.is_new(tag::AORS) => self.read_aors()?,
+                "roles" if packed.is_new(tag::ROLES) => self.read_roles()?,
+                "languages" if packed.is_new(tag::LANGUAGES) => self.read_languages()?,
+                "cascaded-focus" => self.pack_token(&mut packed, tag::CASCADED_FOCUS)?,
                 "endpoint" => {
-                    endpoints += 1;
-                    if endpoints > self.settings.limits.endpoints {
+                    count += 1;
+                    if count > self.settings.limits.endpoints {
                         return Err(Refusal::TooManyEndpoints);
                     }
-                    let patch = self.read_endpoint(state == State::Full, &user.entity)?;
-                    if state == State::Full {
-                        set_endpoint(&mut user.endpoints, patch);
-                    } else {
-                        match patches
-                            .iter_mut()
-                            .find(|held| held.data.entity == patch.data.entity)
-                        {
-                            Some(held) => *held = patch,
-                            None => patches.push(patch),
-                        }
-                    }
+                    packed.put(tag::ENDPOINT);
+                    packed.untidy |=
+                        self.read_endpoint(state == State::Full, &entity, &mut endpoints)?;
                 }
                 _ => self.xml.skip()?,
             }
         }
-        Ok(Some(match state {
-            State::Full => Listed::Full(user),
-            _ => Listed::Partial(user, patches),
-        }))
+        if packed.untidy {
+            let untidy = self.packed.split_off(start);
+            UserGroups::new(&untidy, state == State::Full).write(&mut self.packed);
+        }
+        Ok(Some(state))
     }
 
     /// The mark of the user's own row, from whatever namespace it comes (CONF-62).
@@ -101,20 +114,129 @@ impl Source<'_, '_> {
             .map(|attribute| !matches!(trim(&attribute.value()), "false" | "0"))
     }
 
-    fn read_roles(&mut self) -> Result<Vec<Box<str>>, Refusal> {
-        let mut roles = Vec::new();
+    /// A text as written, if there is none yet.
+    fn pack_text(&mut self, packed: &mut Packed, tag: u8) -> Result<(), Refusal> {
+        if !packed.is_new(tag) {
+            return Ok(self.xml.skip()?);
+        }
+        let text = self.text()?;
+        put(&mut self.packed, tag, &text);
+        Ok(())
+    }
+
+    /// A text without white space at both ends, if there is none yet.
+    fn pack_token(&mut self, packed: &mut Packed, tag: u8) -> Result<(), Refusal> {
+        if !packed.is_new(tag) {
+            return Ok(self.xml.skip()?);
+        }
+        let text = self.text()?;
+        put(&mut self.packed, tag, trim(&text));
+        Ok(())
+    }
+
+    /// A word of an enumeration, if there is none yet; one that is not among `known` is kept as text.
+    fn pack_word(
+        &mut self,
+        packed: &mut Packed,
+        tag: u8,
+        element: &str,
+        known: Words,
+    ) -> Result<(), Refusal> {
+        if !packed.is_new(tag) {
+            return Ok(self.xml.skip()?);
+        }
+        let text = self.text()?;
+        self.put_word(tag, element, known, trim(&text));
+        Ok(())
+    }
+
+    fn put_word(&mut self, tag: u8, element: &str, known: Words, text: &str) {
+        match known.find(text) {
+            Some(word) => put_word(&mut self.packed, tag, word),
+            None => {
+                self.unknown(element, text);
+                put(&mut self.packed, tag, text);
+            }
+        }
+    }
+
+    fn put_told(&mut self, tag: u8, text: Option<Cow<'_, str>>) {
+        if let Some(text) = text {
+            put(&mut self.packed, tag, &text);
+        }
+    }
+
+    fn put_trimmed(&mut self, tag: u8, text: Option<Cow<'_, str>>) {
+        if let Some(text) = text {
+            put(&mut self.packed, tag, trim(&text));
+        }
+    }
+
+    /// The text of the open element, if there is none yet in `slot`.
+    fn first_text(&mut self, slot: &mut Option<Cow<'a, str>>) -> Result<(), Refusal> {
+        if slot.is_some() {
+            return Ok(self.xml.skip()?);
+        }
+        *slot = Some(self.text()?);
+        Ok(())
+    }
+
+    /// A list of URIs: always replaced whole, whatever its state (CONF-20). An entry without URI is passed over.
+    fn read_aors(&mut self) -> Result<(), Refusal> {
+        put(&mut self.packed, tag::AORS, "");
+        while let Some(child) = self.child()? {
+            if child != "entry" {
+                self.xml.skip()?;
+                continue;
+            }
+            let (mut uri, mut display_text, mut purpose) = (None, None, None);
+            while let Some(child) = self.child()? {
+                match child {
+                    "uri" => self.first_text(&mut uri)?,
+                    "display-text" => self.first_text(&mut display_text)?,
+                    "purpose" => self.first_text(&mut purpose)?,
+                    _ => self.xml.skip()?,
+                }
+            }
+            if let Some(uri) = uri {
+                put(&mut self.packed, tag::AOR_URI, trim(&uri));
+                self.put_told(tag::AOR_DISPLAY_TEXT, display_text);
+                self.put_told(tag::AOR_PURPOSE, purpose);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_roles(&mut self) -> Result<(), Refusal> {
+        put(&mut self.packed, tag::ROLES, "");
         while let Some(child) = self.child()? {
             if child == "entry" {
-                roles.push(Box::from(self.text()?));
+                let role = self.text()?;
+                put(&mut self.packed, tag::ROLE, &role);
             } else {
                 self.xml.skip()?;
             }
         }
-        Ok(roles)
+        Ok(())
     }
 
-    fn read_endpoint(&mut self, under_full: bool, user: &str) -> Result<EndpointPatch, Refusal> {
-        let entity = self.key("entity");
+    fn read_languages(&mut self) -> Result<(), Refusal> {
+        put(&mut self.packed, tag::LANGUAGES, "");
+        let text = self.text()?;
+        for language in text.split(is_space).filter(|item| !item.is_empty()) {
+            put(&mut self.packed, tag::LANGUAGE, language);
+        }
+        Ok(())
+    }
+
+    /// The endpoint just begun. True when the user is untidy for it.
+    fn read_endpoint(
+        &mut self,
+        under_full: bool,
+        user: &str,
+        keys: &mut Keys,
+    ) -> Result<bool, Refusal> {
+        let entity = self.attribute("entity");
         if entity.is_none() {
             if self.strict() {
                 return Err(Refusal::EndpointWithoutEntity);
@@ -123,101 +245,134 @@ impl Source<'_, '_> {
                 format!("an endpoint of {user:?} has no entity")
             });
         }
-        let mut patch = EndpointPatch {
-            state: self.state(under_full),
-            data: EndpointData {
-                entity: entity.unwrap_or_default(),
-                ..EndpointData::default()
-            },
-            all_media: false,
-        };
-        if patch.state == State::Deleted {
-            self.xml.skip()?;
-            return Ok(patch);
+        let state = self.state(under_full);
+        let mut packed = Packed::default();
+        packed.untidy |= self.put_key(tag::ENDPOINT, &entity.unwrap_or_default(), keys);
+        match state {
+            State::Full => {}
+            State::Partial => put_word(&mut self.packed, tag::STATE, PARTIAL),
+            State::Deleted => {
+                put_word(&mut self.packed, tag::STATE, DELETED);
+                self.xml.skip()?;
+                // Under a full user it is not to be kept.
+                return Ok(under_full || packed.untidy);
+            }
         }
-        let it = &mut patch.data;
-        let mut media = 0;
+        let mut media = Keys::new();
+        let mut count = 0;
         while let Some(child) = self.child()? {
             match child {
-                "display-text" => self.text_into(&mut it.display_text)?,
-                "referred" if it.referred.is_none() => it.referred = Some(self.read_execution()?),
-                "status" => self.word_into(&mut it.status, "status", ENDPOINT_STATUS)?,
+                "display-text" => self.pack_text(&mut packed, tag::ENDPOINT_DISPLAY_TEXT)?,
+                "referred" if packed.is_new(tag::REFERRED) => {
+                    self.read_execution(tag::REFERRED)?;
+                }
+                "status" => {
+                    self.pack_word(&mut packed, tag::STATUS, "status", ENDPOINT_STATUS)?;
+                }
                 "joining-method" => {
-                    self.word_into(&mut it.joining_method, "joining-method", JOINING_METHOD)?;
+                    let tag = tag::JOINING_METHOD;
+                    self.pack_word(&mut packed, tag, "joining-method", JOINING_METHOD)?;
                 }
-                "joining-info" if it.joining_info.is_none() => {
-                    it.joining_info = Some(self.read_execution()?);
+                "joining-info" if packed.is_new(tag::JOINING_INFO) => {
+                    self.read_execution(tag::JOINING_INFO)?;
                 }
-                "disconnection-method" => self.word_into(
-                    &mut it.disconnection_method,
-                    "disconnection-method",
-                    DISCONNECTION_METHOD,
-                )?,
-                "disconnection-info" if it.disconnection_info.is_none() => {
-                    it.disconnection_info = Some(self.read_execution()?);
+                "disconnection-method" => {
+                    let tag = tag::DISCONNECTION_METHOD;
+                    let known = DISCONNECTION_METHOD;
+                    self.pack_word(&mut packed, tag, "disconnection-method", known)?;
+                }
+                "disconnection-info" if packed.is_new(tag::DISCONNECTION_INFO) => {
+                    self.read_execution(tag::DISCONNECTION_INFO)?;
                 }
                 "media" => {
-                    media += 1;
-                    if media > self.settings.limits.media {
+                    count += 1;
+                    if count > self.settings.limits.media {
                         return Err(Refusal::TooManyMedia);
                     }
-                    let medium = self.read_media(user)?;
-                    patch.all_media |= medium.id.is_none();
-                    set_media(&mut it.media, medium);
+                    // Named and unnamed ones keep the order in which they came.
+                    packed.put(tag::MEDIA);
+                    packed.untidy |= self.read_media(user, &mut media)?;
                 }
-                "call-info" if it.call_info.is_none() => {
-                    it.call_info = Some(self.read_call_info()?);
-                }
+                "call-info" if packed.is_new(tag::CALL_INFO) => self.read_call_info()?,
                 _ => self.xml.skip()?,
             }
         }
-        Ok(patch)
+        Ok(packed.untidy)
     }
 
-    fn read_execution(&mut self) -> Result<ExecutionData, Refusal> {
-        let mut it = ExecutionData::default();
+    /// Packs a key. True when it is there already.
+    fn put_key(&mut self, tag: u8, key: &str, keys: &mut Keys) -> bool {
+        let there = keys
+            .iter()
+            .any(|at| self.packed.get(at.clone()) == Some(key));
+        put(&mut self.packed, tag, key);
+        let end = self.packed.len();
+        keys.push(end - key.len()..end);
+        there
+    }
+
+    fn read_execution(&mut self, tag: u8) -> Result<(), Refusal> {
+        let (mut when, mut reason, mut by) = (None, None, None);
         while let Some(child) = self.child()? {
             match child {
-                "when" => self.value_into(&mut it.when, "when", |text| {
-                    is_date_time(text).then(|| text.into())
-                })?,
-                "reason" => self.text_into(&mut it.reason)?,
-                "by" => self.token_into(&mut it.by)?,
+                "when" if when.is_none() => {
+                    let text = self.text()?;
+                    if is_date_time(trim(&text)) {
+                        when = Some(text);
+                    } else {
+                        self.unknown("when", trim(&text));
+                    }
+                }
+                "reason" => self.first_text(&mut reason)?,
+                "by" => self.first_text(&mut by)?,
                 _ => self.xml.skip()?,
             }
         }
-        Ok(it)
+        put(&mut self.packed, tag, "");
+        self.put_trimmed(tag::WHEN, when);
+        self.put_told(tag::REASON, reason);
+        self.put_trimmed(tag::BY, by);
+        Ok(())
     }
 
-    fn read_media(&mut self, user: &str) -> Result<MediaData, Refusal> {
-        let id = self.key("id");
-        if id.is_none() {
-            if self.strict() {
-                return Err(Refusal::MediaWithoutId);
+    /// The medium just begun. True when the user is untidy for it.
+    fn read_media(&mut self, user: &str, keys: &mut Keys) -> Result<bool, Refusal> {
+        let untidy = match self.attribute("id") {
+            Some(id) => self.put_key(tag::MEDIA, &id, keys),
+            None if self.strict() => return Err(Refusal::MediaWithoutId),
+            None => {
+                self.report.add(DeviationCode::MediaWithoutId, || {
+                    format!("a medium of {user:?} has no id")
+                });
+                put(&mut self.packed, tag::MEDIA_UNNAMED, "");
+                false
             }
-            self.report.add(DeviationCode::MediaWithoutId, || {
-                format!("a medium of {user:?} has no id")
-            });
-        }
-        let mut it = MediaData {
-            id,
-            ..MediaData::default()
         };
+        let (mut display_text, mut media_type, mut label) = (None, None, None);
+        let (mut src_id, mut status) = (None, None);
         while let Some(child) = self.child()? {
             match child {
-                "display-text" => self.text_into(&mut it.display_text)?,
-                "type" => self.token_into(&mut it.media_type)?,
-                "label" => self.text_into(&mut it.label)?,
-                "src-id" => self.text_into(&mut it.src_id)?,
-                "status" => self.word_into(&mut it.status, "media status", MEDIA_STATUS)?,
+                "display-text" => self.first_text(&mut display_text)?,
+                "type" => self.first_text(&mut media_type)?,
+                "label" => self.first_text(&mut label)?,
+                "src-id" => self.first_text(&mut src_id)?,
+                "status" => self.first_text(&mut status)?,
                 _ => self.xml.skip()?,
             }
         }
-        Ok(it)
+        self.put_told(tag::MEDIA_DISPLAY_TEXT, display_text);
+        self.put_trimmed(tag::MEDIA_TYPE, media_type);
+        self.put_told(tag::MEDIA_LABEL, label);
+        self.put_told(tag::MEDIA_SRC_ID, src_id);
+        if let Some(status) = status {
+            let tag = tag::MEDIA_STATUS;
+            self.put_word(tag, "media status", MEDIA_STATUS, trim(&status));
+        }
+        Ok(untidy)
     }
 
-    fn read_call_info(&mut self) -> Result<CallData, Refusal> {
-        let mut it = CallData::default();
+    fn read_call_info(&mut self) -> Result<(), Refusal> {
+        put(&mut self.packed, tag::CALL_INFO, "");
         let mut seen = false;
         while let Some(child) = self.child()? {
             if child != "sip" || seen {
@@ -225,46 +380,22 @@ impl Source<'_, '_> {
                 continue;
             }
             seen = true;
+            let (mut display_text, mut call_id) = (None, None);
+            let (mut from_tag, mut to_tag) = (None, None);
             while let Some(child) = self.child()? {
                 match child {
-                    "display-text" => self.text_into(&mut it.display_text)?,
-                    "call-id" => self.text_into(&mut it.call_id)?,
-                    "from-tag" => self.text_into(&mut it.from_tag)?,
-                    "to-tag" => self.text_into(&mut it.to_tag)?,
+                    "display-text" => self.first_text(&mut display_text)?,
+                    "call-id" => self.first_text(&mut call_id)?,
+                    "from-tag" => self.first_text(&mut from_tag)?,
+                    "to-tag" => self.first_text(&mut to_tag)?,
                     _ => self.xml.skip()?,
                 }
             }
+            self.put_told(tag::CALL_DISPLAY_TEXT, display_text);
+            self.put_told(tag::CALL_ID, call_id);
+            self.put_told(tag::FROM_TAG, from_tag);
+            self.put_told(tag::TO_TAG, to_tag);
         }
-        Ok(it)
-    }
-}
-
-/// Of two endpoints with one key the last counts; one that is deleted is left out.
-fn set_endpoint(endpoints: &mut Vec<EndpointData>, patch: EndpointPatch) {
-    let held = endpoints
-        .iter()
-        .position(|held| held.entity == patch.data.entity);
-    match (held, patch.state) {
-        (Some(at), State::Deleted) => {
-            endpoints.remove(at);
-        }
-        (None, State::Deleted) => {}
-        (Some(at), _) => {
-            if let Some(slot) = endpoints.get_mut(at) {
-                *slot = patch.data;
-            }
-        }
-        (None, _) => endpoints.push(patch.data),
-    }
-}
-
-/// Of two media with one id the last counts; those without id are all kept.
-pub(super) fn set_media(media: &mut Vec<MediaData>, medium: MediaData) {
-    let held = media
-        .iter_mut()
-        .find(|held| held.id.is_some() && held.id == medium.id);
-    match held {
-        Some(held) => *held = medium,
-        None => media.push(medium),
+        Ok(())
     }
 }

@@ -1,72 +1,6 @@
-//! A row of the user table as held: its fields, who is present (CONF-48–CONF-51), what counts as the same content.
+//! What a packed user says: who is present (CONF-48–CONF-51).
 
-use alloc::borrow::Cow;
-use alloc::boxed::Box;
-use alloc::vec::Vec;
-use core::fmt;
-
-use super::info::UriEntry;
-
-pub(super) type Text = Option<Box<str>>;
-/// A text that mostly is one of a few known words.
-pub(super) type Word = Option<Cow<'static, str>>;
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct UserData {
-    pub(super) entity: Box<str>,
-    pub(super) display_text: Text,
-    pub(super) associated_aors: Option<Vec<UriEntry>>,
-    pub(super) roles: Option<Vec<Box<str>>>,
-    pub(super) languages: Option<Vec<Box<str>>>,
-    pub(super) cascaded_focus: Text,
-    pub(super) yours: Option<bool>,
-    pub(super) endpoints: Vec<EndpointData>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct EndpointData {
-    pub(super) entity: Box<str>,
-    pub(super) display_text: Text,
-    pub(super) referred: Option<ExecutionData>,
-    pub(super) status: Word,
-    pub(super) joining_method: Word,
-    pub(super) joining_info: Option<ExecutionData>,
-    pub(super) disconnection_method: Word,
-    pub(super) disconnection_info: Option<ExecutionData>,
-    pub(super) media: Vec<MediaData>,
-    pub(super) call_info: Option<CallData>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct ExecutionData {
-    pub(super) when: Text,
-    pub(super) reason: Text,
-    pub(super) by: Text,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct MediaData {
-    pub(super) id: Text,
-    pub(super) display_text: Text,
-    pub(super) media_type: Text,
-    pub(super) label: Text,
-    pub(super) src_id: Text,
-    pub(super) status: Word,
-}
-
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct CallData {
-    pub(super) display_text: Text,
-    pub(super) call_id: Text,
-    pub(super) from_tag: Text,
-    pub(super) to_tag: Text,
-}
-
-impl fmt::Debug for CallData {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CallInfo(..)")
-    }
-}
+use super::record::{Items, tag};
 
 /// Where somebody stands with the conference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,89 +15,57 @@ pub(super) enum Presence {
     Present,
 }
 
-impl EndpointData {
-    fn presence(&self) -> Presence {
-        match self.status.as_deref() {
-            None => Presence::Present,
-            Some("connected" | "on-hold" | "muted-via-focus" | "disconnecting") => {
-                Presence::Present
-            }
-            Some("pending" | "dialing-in" | "dialing-out" | "alerting") => Presence::Expected,
-            Some("disconnected") => Presence::Left,
-            Some(_) => Presence::Unknown,
+impl Presence {
+    /// Of an endpoint with that status.
+    pub(super) fn of_status(status: Option<&str>) -> Self {
+        match status {
+            None => Self::Present,
+            Some("connected" | "on-hold" | "muted-via-focus" | "disconnecting") => Self::Present,
+            Some("pending" | "dialing-in" | "dialing-out" | "alerting") => Self::Expected,
+            Some("disconnected") => Self::Left,
+            Some(_) => Self::Unknown,
         }
     }
 
-    pub(super) fn disconnected(&self) -> bool {
-        self.presence() == Presence::Left
-    }
-
-    /// Same content: the order of media with ids does not count.
-    fn same(&self, other: &Self) -> bool {
-        let Self {
-            entity,
-            display_text,
-            referred,
-            status,
-            joining_method,
-            joining_info,
-            disconnection_method,
-            disconnection_info,
-            media,
-            call_info,
-        } = self;
-        *entity == other.entity
-            && *display_text == other.display_text
-            && *referred == other.referred
-            && *status == other.status
-            && *joining_method == other.joining_method
-            && *joining_info == other.joining_info
-            && *disconnection_method == other.disconnection_method
-            && *disconnection_info == other.disconnection_info
-            && *call_info == other.call_info
-            && same_media(media, &other.media)
+    /// Of a user: that of the endpoint that is furthest in.
+    pub(super) fn of(text: &str) -> Self {
+        let all = statuses(text).map(Self::of_status);
+        all.max().unwrap_or(Self::Present)
     }
 }
 
-fn same_media(a: &[MediaData], b: &[MediaData]) -> bool {
-    fn unnamed(media: &[MediaData]) -> impl Iterator<Item = &MediaData> {
-        media.iter().filter(|medium| medium.id.is_none())
-    }
-    a == b
-        || (a.len() == b.len()
-            && unnamed(a).eq(unnamed(b))
-            && a.iter()
-                .filter(|medium| medium.id.is_some())
-                .all(|x| b.iter().any(|y| x == y)))
+/// The status of each endpoint, in order.
+fn statuses(text: &str) -> impl Iterator<Item = Option<&str>> {
+    let mut items = Items(text);
+    // An endpoint has begun whose status has not come yet.
+    let mut open = false;
+    core::iter::from_fn(move || {
+        loop {
+            match items.next() {
+                Some(item) if item.tag == tag::ENDPOINT => {
+                    if core::mem::replace(&mut open, true) {
+                        return Some(None);
+                    }
+                }
+                Some(item) if item.tag == tag::STATUS => {
+                    open = false;
+                    return Some(Some(item.text));
+                }
+                Some(_) => {}
+                None => return core::mem::take(&mut open).then_some(None),
+            }
+        }
+    })
 }
 
-/// Same content: the order of endpoints does not count.
-pub(super) fn same_endpoints(a: &[EndpointData], b: &[EndpointData]) -> bool {
-    a.len() == b.len()
-        && a.iter().enumerate().all(|(at, x)| {
-            // Equal order is the usual case.
-            let twin = b.get(at).filter(|y| y.entity == x.entity);
-            twin.or_else(|| b.iter().find(|y| y.entity == x.entity))
-                .is_some_and(|y| x.same(y))
-        })
-}
-
-impl UserData {
-    /// Where the user stands: present by any endpoint or by having none, else on the way by any, and gone only by all.
-    pub(super) fn presence(&self) -> Presence {
-        // The order of the variants is the order in which an endpoint outweighs the others.
-        self.endpoints
-            .iter()
-            .map(EndpointData::presence)
-            .max()
-            .unwrap_or(Presence::Present)
+/// The status of the first endpoint that makes the user present, else of the last one.
+pub(super) fn status(text: &str) -> Option<&str> {
+    let mut last = None;
+    for status in statuses(text) {
+        last = status;
+        if Presence::of_status(status) == Presence::Present {
+            break;
+        }
     }
-
-    pub(super) fn status(&self) -> Option<&str> {
-        self.endpoints
-            .iter()
-            .find(|endpoint| endpoint.presence() == Presence::Present)
-            .or(self.endpoints.last())
-            .and_then(|endpoint| endpoint.status.as_deref())
-    }
+    last
 }

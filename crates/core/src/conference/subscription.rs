@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 
 use super::applied::Need;
 use super::deviation::Report;
-use super::document::Listed;
+use super::document::{Listed, State};
 use super::merge::Reading;
 
 /// Full state is not wanted oftener than this for the sake of one more unproven guess.
@@ -64,7 +64,7 @@ pub(super) fn same_keys<'l>(
 ) -> bool {
     let mut met: HashSet<&str> = HashSet::new();
     for user in listed {
-        if matches!(user, Listed::Deleted(_)) {
+        if user.state == State::Deleted {
             continue;
         }
         if !keys.contains(user.entity()) {

@@ -9,7 +9,8 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use super::change::Fields;
 use super::key;
-use super::row::UserData;
+use super::record::Record;
+use super::row::Presence;
 use super::user::User;
 
 /// A place in the table; stays the same until [`Table::compact`].
@@ -107,9 +108,9 @@ impl Table {
     }
 
     /// Adds a row at the end.
-    pub(super) fn add(&mut self, data: UserData) -> User {
-        let hash = self.hash(&data.entity);
-        let user = User::new(self.next_number, data);
+    pub(super) fn add(&mut self, record: Record, presence: Presence) -> User {
+        let hash = self.hash(record.entity());
+        let user = User::new(self.next_number, presence, record);
         self.next_number += 1;
         let slot = self.slots.len();
         self.len += 1;
@@ -134,13 +135,25 @@ impl Table {
     }
 
     /// Puts other content under the same key.
-    pub(super) fn replace(&mut self, slot: SlotId, data: UserData) -> Option<(User, User)> {
+    pub(super) fn replace(
+        &mut self,
+        slot: SlotId,
+        record: Record,
+        presence: Presence,
+    ) -> Option<(User, User)> {
         let held = self.slots.get_mut(slot)?.as_mut()?;
-        let new = User::new(held.user.row(), data);
+        let new = User::new(held.user.row(), presence, record);
         let old = core::mem::replace(&mut held.user, new.clone());
         self.present += usize::from(new.present());
         self.present -= usize::from(old.present());
         Some((old, new))
+    }
+
+    /// Holds the same content in another segment.
+    pub(super) fn move_to(&mut self, slot: SlotId, record: Record) {
+        if let Some(Some(held)) = self.slots.get_mut(slot) {
+            held.user.move_to(record);
+        }
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) -> Option<User> {
@@ -220,7 +233,7 @@ impl Table {
                 let twin = other.find_nth(hash, user.entity(), *before);
                 *before += 1;
                 twin.and_then(|slot| other.row(slot))
-                    .is_some_and(|row| Fields::between(user.data(), row.data()).is_empty())
+                    .is_some_and(|row| Fields::between(user.record(), row.record()).is_empty())
             })
     }
 }

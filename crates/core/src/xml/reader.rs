@@ -130,6 +130,11 @@ impl<'a> Reader<'a> {
         &self.attributes
     }
 
+    /// Bytes not read yet.
+    pub fn remaining(&self) -> usize {
+        self.src.len() - self.pos
+    }
+
     /// The next event; `None` behind the end of a complete document.
     ///
     /// # Errors

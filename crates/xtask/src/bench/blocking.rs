@@ -103,8 +103,7 @@ pub(super) fn verdicts(users: usize, length: usize) -> Verdicts {
         black_box(pairs.sum::<usize>())
     });
     let (short, long) = (lists(&short), lists(&long));
-    let verdicts =
-        |lists: &BlockLists| keys.iter().filter(|user| blocked(lists, user)).count();
+    let verdicts = |lists: &BlockLists| keys.iter().filter(|user| blocked(lists, user)).count();
     let (ratios, ours) = timing::ratios(&mut [&mut || verdicts(&short), &mut || verdicts(&long)]);
     Verdicts {
         gain: (pairwise / SAMPLE as f64) / (ours / users as f64),

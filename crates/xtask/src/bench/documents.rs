@@ -6,12 +6,38 @@ use std::fmt::Write as _;
 pub(super) const CONFERENCE: &str = "sip:conf233@example.com";
 
 const FIRST: &[&str] = &[
-    "Alice", "Bob", "Carol", "Dave", "Eve", "Zoë", "José", "Jürgen", "Łukasz", "Søren", "Мария",
-    "Γιώργος", "王伟", "佐藤", "김철수", "🦀 Ferris",
+    "Alice",
+    "Bob",
+    "Carol",
+    "Dave",
+    "Eve",
+    "Zoë",
+    "José",
+    "Jürgen",
+    "Łukasz",
+    "Søren",
+    "Мария",
+    "Γιώργος",
+    "王伟",
+    "佐藤",
+    "김철수",
+    "🦀 Ferris",
 ];
 const LAST: &[&str] = &[
-    "Smith", "Jones", "O'Brien &amp; Sons", "Müller", "Ångström", "&lt;admin&gt;", "de la Cruz",
-    "Kowalski", "Иванов", "山田", "Nguy&#x1EC5;n", "Brown", "Taylor", "Lee",
+    "Smith",
+    "Jones",
+    "O'Brien &amp; Sons",
+    "Müller",
+    "Ångström",
+    "&lt;admin&gt;",
+    "de la Cruz",
+    "Kowalski",
+    "Иванов",
+    "山田",
+    "Nguy&#x1EC5;n",
+    "Brown",
+    "Taylor",
+    "Lee",
 ];
 const DOMAINS: &[&str] = &[
     "example.com",
@@ -19,9 +45,21 @@ const DOMAINS: &[&str] = &[
     "voice.example.org",
     "users.example.com",
 ];
-const ROLES: &[&str] = &["participant", "participant", "moderator", "speaker", "observer"];
+const ROLES: &[&str] = &[
+    "participant",
+    "participant",
+    "moderator",
+    "speaker",
+    "observer",
+];
 const STATUS: &[&str] = &[
-    "connected", "connected", "connected", "connected", "on-hold", "muted-via-focus", "dialing-in",
+    "connected",
+    "connected",
+    "connected",
+    "connected",
+    "on-hold",
+    "muted-via-focus",
+    "dialing-in",
 ];
 const DEVICES: &[&str] = &["Laptop", "Desk &amp; Phone", "手机", "Mobile"];
 const METHODS: &[&str] = &["dialed-in", "dialed-out", "focus-owner"];
@@ -117,11 +155,6 @@ pub(super) fn partial(version: usize, act: Act, i: usize) -> String {
     open(&mut out, "partial", version);
     out.push_str("\n <users state=\"partial\">");
     let key = uri(i);
-    let status = if version.is_multiple_of(2) {
-        "on-hold"
-    } else {
-        "muted-via-focus"
-    };
     let _ = match act {
         Act::Rename => write!(
             out,
@@ -130,7 +163,7 @@ pub(super) fn partial(version: usize, act: Act, i: usize) -> String {
         Act::Hold => write!(
             out,
             "\n  <user entity=\"{key}\" state=\"partial\">\n   <endpoint entity=\"{}\" state=\"partial\">\n    \
-             <status>{status}</status>\n   </endpoint>\n  </user>",
+             <status>disconnecting</status>\n   </endpoint>\n  </user>",
             endpoint(i, 0)
         ),
         Act::Add => {

@@ -269,7 +269,8 @@ impl Bench {
         else {
             return self.no_valgrind("P2");
         };
-        self.counts.insert("full_instructions_per_user".into(), full);
+        self.counts
+            .insert("full_instructions_per_user".into(), full);
         self.row(
             "P2",
             "instructions per user, full document ÷ bare",
@@ -293,7 +294,8 @@ impl Bench {
                 total += count;
             }
         }
-        self.counts.insert("partial_allocations".into(), total as f64);
+        self.counts
+            .insert("partial_allocations".into(), total as f64);
         self.row(
             "P3a",
             "allocations, partial document of one user, the most",

@@ -158,10 +158,7 @@ fn a_partial_user_replaces_only_what_it_brings() {
         assert!(kim.associated_aors().map(|aor| &*aor.uri).eq(["tel:+2"]));
         assert_eq!(kim.display_text(), Some("Kim"));
         assert!(kim.roles().eq(["r", "s"]) && kim.is_yours());
-        assert_eq!(
-            before.associated_aors().next().unwrap().uri.as_ref(),
-            "tel:+1"
-        );
+        assert_eq!(before.associated_aors().next().unwrap().uri, "tel:+1");
 
         // A full one replaces the row: what it does not bring is gone.
         let inner = users("partial", &named("kim"));
