@@ -136,7 +136,7 @@ impl<'a> Source<'a, '_> {
     /// The next child element of ours, foreign ones passed over; `None` when the open element has ended.
     pub(super) fn child(&mut self) -> Result<Option<&'a str>, Refusal> {
         loop {
-            match self.xml.read()? {
+            match self.xml.read_markup()? {
                 Some(Event::Start(name)) if self.is_ours(&name) => return Ok(Some(name.local)),
                 Some(Event::Start(_)) => self.xml.skip()?,
                 Some(Event::Text(_)) => {}
@@ -146,7 +146,15 @@ impl<'a> Source<'a, '_> {
     }
 
     /// The text of the open element without that of its children, up to its end.
+    #[inline]
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, Refusal> {
+        match self.xml.read_plain() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.text_in_pieces(),
+        }
+    }
+
+    fn text_in_pieces(&mut self) -> Result<Cow<'a, str>, Refusal> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.xml.read()? {
@@ -237,6 +245,7 @@ impl<'a> Source<'a, '_> {
     }
 
     /// An attribute of ours (in no namespace) of the element just begun.
+    #[inline]
     pub(super) fn attribute(&self, local: &str) -> Option<Cow<'a, str>> {
         self.xml
             .attributes()
@@ -274,5 +283,11 @@ pub(super) fn is_space(c: char) -> bool {
 
 /// Without XML white space at both ends.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches(is_space)
+    let bytes = text.as_bytes();
+    let space = |b: Option<&u8>| b.is_some_and(|&b| is_space(char::from(b)));
+    if space(bytes.first()) || space(bytes.last()) {
+        text.trim_matches(is_space)
+    } else {
+        text
+    }
 }

@@ -6,19 +6,18 @@ pub(super) fn is_date_time(text: &str) -> bool {
 }
 
 fn parse(text: &str) -> Option<()> {
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (date, time) = text.split_once('T')?;
-    let mut date = date.split('-');
-    let (year, month, day) = (date.next()?, date.next()?, date.next()?);
-    if date.next().is_some() || year.len() < 4 || (year.len() > 4 && year.starts_with('0')) {
+    let text = text.as_bytes();
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let digits = text.iter().position(|b| !b.is_ascii_digit())?;
+    let (year, rest) = text.split_at_checked(digits)?;
+    if digits < 4 || (digits > 4 && year.starts_with(b"0")) {
         return None;
     }
-    if !year.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let (month, day) = (two_digits(month)?, two_digits(day)?);
     // The last four digits decide about leap years, as 400 divides 10,000.
-    let year: u32 = year.get(year.len() - 4..)?.parse().ok()?;
+    let last = year.get(digits - 4..)?.iter();
+    let year = last.fold(0, |year, digit| year * 10 + u32::from(digit - b'0'));
+    let (month, rest) = two_digits(rest.strip_prefix(b"-")?)?;
+    let (day, rest) = two_digits(rest.strip_prefix(b"-")?)?;
     let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
     let days = match month {
         2 => 28 + u32::from(leap),
@@ -29,39 +28,36 @@ fn parse(text: &str) -> Option<()> {
     if !(1..=days).contains(&day) {
         return None;
     }
-    let zone = time.find(['Z', '+', '-']).unwrap_or(time.len());
-    let (clock, zone) = time.split_at_checked(zone)?;
-    let (clock, fraction) = match clock.split_once('.') {
-        Some((clock, fraction)) => (clock, Some(fraction)),
-        None => (clock, None),
-    };
-    if fraction.is_some_and(|f| f.is_empty() || !f.bytes().all(|b| b.is_ascii_digit())) {
-        return None;
+    let (hour, rest) = two_digits(rest.strip_prefix(b"T")?)?;
+    let (minute, rest) = two_digits(rest.strip_prefix(b":")?)?;
+    let (second, mut rest) = two_digits(rest.strip_prefix(b":")?)?;
+    if let Some(after) = rest.strip_prefix(b".") {
+        let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
+        rest = after.get(digits..).filter(|_| digits > 0)?;
     }
-    let mut clock = clock.split(':');
-    let (hour, minute, second) = (
-        two_digits(clock.next()?)?,
-        two_digits(clock.next()?)?,
-        two_digits(clock.next()?)?,
-    );
     let midnight = hour == 24 && minute == 0 && second == 0;
-    if clock.next().is_some() || (hour > 23 && !midnight) || minute > 59 || second > 59 {
+    if (hour > 23 && !midnight) || minute > 59 || second > 59 {
         return None;
     }
-    match zone.strip_prefix(['+', '-']) {
-        Some(offset) => {
-            let (hours, minutes) = offset.split_once(':')?;
-            let (hours, minutes) = (two_digits(hours)?, two_digits(minutes)?);
-            (hours * 60 + minutes <= 14 * 60 && minutes <= 59).then_some(())
+    match rest {
+        [] | b"Z" => Some(()),
+        [b'+' | b'-', offset @ ..] => {
+            let (hours, rest) = two_digits(offset)?;
+            let (minutes, rest) = two_digits(rest.strip_prefix(b":")?)?;
+            (rest.is_empty() && hours * 60 + minutes <= 14 * 60 && minutes <= 59).then_some(())
         }
-        None => (zone.is_empty() || zone == "Z").then_some(()),
+        _ => None,
     }
 }
 
-fn two_digits(text: &str) -> Option<u32> {
-    (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()))
-        .then(|| text.parse().ok())
-        .flatten()
+/// Two digits and what stands behind them.
+fn two_digits(text: &[u8]) -> Option<(u32, &[u8])> {
+    match text {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', rest @ ..] => {
+            Some((u32::from(tens - b'0') * 10 + u32::from(ones - b'0'), rest))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr3, memmem};
 
-use super::chars::{first_illegal, ncname_len, space_len};
+use super::chars::{ends_plain, first_illegal, ncname_len, space_len};
 use super::declaration;
 use super::error::{Error, Fault};
 use super::limits::Limits;
@@ -140,14 +140,39 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The first fault met, with its place. Nothing can be read after it.
     pub fn read(&mut self) -> Result<Option<Event<'a>>, Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        self.read_event::<true>()
+    }
+
+    /// The next event that is not [`Event::Text`]: character data is checked and passed over.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn read_markup(&mut self) -> Result<Option<Event<'a>>, Error> {
+        self.read_event::<false>()
+    }
+
+    /// The whole content of the innermost open element up to and with its end, if that is a text in which nothing has
+    /// to be decoded. Otherwise `None`, and nothing is read.
+    pub fn read_plain(&mut self) -> Option<&'a str> {
+        if self.pending_end || self.failed.is_some() || self.carriage_returns {
+            return None;
         }
-        let result = self.read_event();
-        if let Err(error) = result {
-            self.failed = Some(error);
+        let bytes = self.src.as_bytes();
+        let rest = bytes.get(self.pos..)?;
+        let length = rest.iter().position(|&b| ends_plain(b))?;
+        let name = self.open.last()?.name.as_bytes();
+        let after = rest
+            .get(length..)?
+            .strip_prefix(b"</")?
+            .strip_prefix(name)?
+            .strip_prefix(b">")?;
+        if self.run + length > self.limits.text {
+            return None;
         }
-        result
+        let text = self.slice(self.pos, self.pos + length);
+        self.pos = bytes.len() - after.len();
+        self.close().ok()?;
+        Some(text)
     }
 
     /// Passes over the rest of the innermost open element, its end included.
@@ -157,7 +182,7 @@ impl<'a> Reader<'a> {
     pub fn skip(&mut self) -> Result<(), Error> {
         let mut depth = 0_usize;
         loop {
-            match self.read()? {
+            match self.read_markup()? {
                 Some(Event::Start(_)) => depth += 1,
                 Some(Event::End) if depth == 0 => return Ok(()),
                 Some(Event::End) => depth -= 1,
@@ -167,7 +192,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_event(&mut self) -> Result<Option<Event<'a>>, Error> {
+    fn read_event<const TEXTS: bool>(&mut self) -> Result<Option<Event<'a>>, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let result = self.next_event::<TEXTS>();
+        if let Err(error) = result {
+            self.failed = Some(error);
+        }
+        result
+    }
+
+    #[inline]
+    fn next_event<const TEXTS: bool>(&mut self) -> Result<Option<Event<'a>>, Error> {
         if self.pending_end {
             self.pending_end = false;
             return self.close().map(Some);
@@ -181,15 +218,20 @@ impl<'a> Reader<'a> {
                 };
             };
             if first != b'<' {
+                if !TEXTS && self.pass_indentation() {
+                    continue;
+                }
                 match self.read_text()? {
-                    Some(text) => return Ok(Some(Event::Text(text))),
-                    None => continue,
+                    Some(text) if TEXTS => return Ok(Some(Event::Text(text))),
+                    _ => continue,
                 }
             }
             match self.byte(self.pos + 1) {
                 Some(b'/') => return self.read_end().map(Some),
                 Some(b'!') => {
-                    if let Some(text) = self.read_bang()? {
+                    if let Some(text) = self.read_bang()?
+                        && TEXTS
+                    {
                         return Ok(Some(Event::Text(text)));
                     }
                 }
@@ -199,6 +241,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Passes over white space before a tag. False, and nothing is passed over, when it is something else.
+    #[inline]
+    fn pass_indentation(&mut self) -> bool {
+        let rest = self.rest_bytes();
+        let length = space_len(rest);
+        if rest.get(length) != Some(&b'<') || self.run + length > self.limits.text {
+            return false;
+        }
+        self.run += length;
+        self.pos += length;
+        true
+    }
+
+    #[inline]
     fn read_start(&mut self) -> Result<Event<'a>, Error> {
         if self.open.is_empty() && self.root_seen {
             return Err(self.fault(Fault::SecondRoot));
@@ -226,23 +282,26 @@ impl<'a> Reader<'a> {
         Ok(Event::Start(Name { namespace, local }))
     }
 
+    #[inline]
     fn read_end(&mut self) -> Result<Event<'a>, Error> {
         let Some(open) = self.open.last() else {
             return Err(self.fault(Fault::UnexpectedEndTag));
         };
-        let mismatch = self.fault(Fault::MismatchedEndTag);
-        let rest = self.slice(self.pos + 2, self.src.len());
-        let after = rest.strip_prefix(open.name).ok_or(mismatch)?;
-        let spaces = space_len(after.as_bytes());
-        match after.as_bytes().get(spaces) {
+        let rest = self.src.as_bytes().get(self.pos + 2..).unwrap_or_default();
+        let Some(after) = rest.strip_prefix(open.name.as_bytes()) else {
+            return Err(self.fault(Fault::MismatchedEndTag));
+        };
+        let spaces = space_len(after);
+        match after.get(spaces) {
             Some(b'>') => {}
-            Some(_) => return Err(mismatch),
+            Some(_) => return Err(self.fault(Fault::MismatchedEndTag)),
             None => return Err(self.fault(Fault::UnexpectedEnd)),
         }
         self.pos += 2 + open.name.len() + spaces + 1;
         self.close()
     }
 
+    #[inline]
     fn close(&mut self) -> Result<Event<'a>, Error> {
         let open = self
             .open
@@ -366,6 +425,11 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
+    pub(super) fn rest_bytes(&self) -> &'a [u8] {
+        self.src.as_bytes().get(self.pos..).unwrap_or_default()
+    }
+
+    #[inline]
     pub(super) fn rest(&self) -> &'a str {
         self.src.get(self.pos..).unwrap_or_default()
     }
@@ -376,6 +440,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A fault at the current place.
+    #[cold]
     pub(super) fn fault(&self, fault: Fault) -> Error {
         Error {
             fault,

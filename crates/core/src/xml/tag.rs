@@ -30,11 +30,16 @@ impl<'a> Attribute<'a> {
 
 impl<'a> Reader<'a> {
     /// Reads from behind the name of a start tag to behind its `>`. True when the tag is empty (`/>`).
+    #[inline]
     pub(super) fn read_attributes(&mut self) -> Result<bool, Error> {
         self.attributes.clear();
         let start = self.pos;
+        if self.byte(start) == Some(b'>') {
+            self.pos += 1;
+            return Ok(false);
+        }
         let empty = loop {
-            let spaces = space_len(self.rest().as_bytes());
+            let spaces = space_len(self.rest_bytes());
             self.pos += spaces;
             match self.byte(self.pos) {
                 None => return Err(self.fault(Fault::UnexpectedEnd)),
@@ -62,12 +67,12 @@ impl<'a> Reader<'a> {
             return Err(self.fault(Fault::TooManyAttributes));
         }
         let (prefix, local) = self.read_qualified_name()?;
-        self.pos += space_len(self.rest().as_bytes());
+        self.pos += space_len(self.rest_bytes());
         if self.byte(self.pos) != Some(b'=') {
             return Err(self.fault(Fault::MalformedAttribute));
         }
         self.pos += 1;
-        self.pos += space_len(self.rest().as_bytes());
+        self.pos += space_len(self.rest_bytes());
         let Some(quote @ (b'"' | b'\'')) = self.byte(self.pos) else {
             return Err(self.fault(Fault::MalformedAttribute));
         };
@@ -160,6 +165,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a qualified name (Namespaces in XML 1.0 §4): prefix, empty when there is none, and local part.
+    #[inline]
     pub(super) fn read_qualified_name(&mut self) -> Result<(&'a str, &'a str), Error> {
         let first = self.read_ncname()?;
         if self.byte(self.pos) != Some(b':') {
@@ -173,6 +179,7 @@ impl<'a> Reader<'a> {
         Ok((first, local))
     }
 
+    #[inline]
     fn read_ncname(&mut self) -> Result<&'a str, Error> {
         let rest = self.rest();
         let length = ncname_len(rest);
