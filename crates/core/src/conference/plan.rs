@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use hashbrown::HashTable;
+use smallvec::SmallVec;
 
 use super::change::{Cause, Fields};
 use super::deviation::{DeviationCode, Report};
@@ -21,9 +22,9 @@ use super::user::User;
 /// The users of a document read against one table. Nothing is changed until [`Plan::commit`].
 #[derive(Debug)]
 pub(super) struct Plan {
-    operations: Vec<Operation>,
+    operations: SmallVec<[Operation; 2]>,
     /// The rows that listed users mean, those to be removed included.
-    matched: Vec<SlotId>,
+    matched: SmallVec<[SlotId; 4]>,
     /// Rows of the table that no listed user means.
     unlisted: usize,
     /// Users present if the listed ones are merged in.
@@ -34,7 +35,7 @@ pub(super) struct Plan {
     pub(super) len_merged: usize,
     /// A listed user is partial or deleted.
     pub(super) partial: bool,
-    additions: bool,
+    additions: usize,
     replaces: bool,
     removals: bool,
 }
@@ -71,27 +72,30 @@ impl Plan {
     /// # Errors
     /// A user would go over a limit.
     pub(super) fn new(
-        table: &mut Table,
+        table: &Table,
         listed: Vec<Listed>,
         terms: Terms<'_>,
         report: &mut Report,
     ) -> Result<Self, Refusal> {
-        let distinct = Distinct::new(table, listed, terms, report);
-        let meant = distinct.resolve(table, terms, report);
+        let mut distinct = Distinct::new(table, listed, terms, report);
+        distinct.resolve(table, terms, report);
+        let listed = distinct.entries;
         let mut plan = Self {
-            operations: Vec::with_capacity(meant.len()),
-            matched: Vec::with_capacity(meant.len()),
+            operations: SmallVec::with_capacity(listed.len()),
+            matched: SmallVec::with_capacity(listed.len()),
             unlisted: 0,
             present_merged: table.present(),
             present_listed: 0,
             len_merged: table.len(),
             partial: false,
-            additions: false,
+            additions: 0,
             replaces: false,
             removals: false,
         };
-        for (entry, slot) in distinct.entries.into_iter().zip(meant) {
-            let held = slot.and_then(|slot| table.row(slot).map(|user| (slot, user)));
+        for entry in listed {
+            let held = entry
+                .meant
+                .and_then(|slot| table.row(slot).map(|user| (slot, user)));
             plan.take(entry.listed, held, terms.limits)?;
         }
         plan.unlisted = table.len() - plan.matched.len();
@@ -132,7 +136,7 @@ impl Plan {
             None => {
                 self.operations.push(Operation::Add(record, presence));
                 self.len_merged += 1;
-                self.additions = true;
+                self.additions += 1;
             }
             Some((slot, user)) if !Fields::between(user.record(), &record).is_empty() => {
                 self.replaces = true;
@@ -150,7 +154,7 @@ impl Plan {
 
     /// The listed users, none of them deleted, are exactly those of the table.
     pub(super) fn same_keys(&self) -> bool {
-        self.unlisted == 0 && !self.additions && !self.removals
+        self.unlisted == 0 && self.additions == 0 && !self.removals
     }
 
     /// Every row is meant by a listed user: merging and replacing come to the same.
@@ -160,7 +164,7 @@ impl Plan {
 
     /// True when committing would change the table.
     pub(super) fn changes(&self, others: Others) -> bool {
-        self.additions
+        self.additions > 0
             || self.replaces
             || self.removals
             || (others == Others::Vanish && self.unlisted > 0)
@@ -174,6 +178,7 @@ impl Plan {
         others: Others,
         mut changed: impl FnMut(Option<&User>, Option<&User>, Cause),
     ) {
+        table.reserve(self.additions);
         if others == Others::Vanish && self.unlisted > 0 {
             let mut meant = vec![false; table.slot_end()];
             for slot in self.matched {
@@ -222,6 +227,8 @@ struct Entry {
     hash: u64,
     /// How many users of the same key are listed before it.
     before: usize,
+    /// The row that it means, if there is one.
+    meant: Option<SlotId>,
 }
 
 impl Distinct {
@@ -237,6 +244,7 @@ impl Distinct {
                 listed,
                 hash,
                 before: 0,
+                meant: None,
             };
             if single {
                 entries.push(entry);
@@ -273,16 +281,13 @@ impl Distinct {
         Self { entries, index }
     }
 
-    /// The row that each entry means, if there is one.
-    fn resolve(
-        &self,
-        table: &mut Table,
-        terms: Terms<'_>,
-        report: &mut Report,
-    ) -> Vec<Option<SlotId>> {
+    /// Finds the row that each entry means.
+    fn resolve(&mut self, table: &Table, terms: Terms<'_>, report: &mut Report) {
         let mut respelled: Vec<SlotId> = Vec::new();
-        let mut meant = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
+        for at in 0..self.entries.len() {
+            let Some(entry) = self.entries.get(at) else {
+                continue;
+            };
             let entity = entry.listed.entity();
             let mut slot = table.find_nth(entry.hash, entity, entry.before);
             if slot.is_none() && terms.lenient && entry.listed.state != State::Full {
@@ -300,9 +305,10 @@ impl Distinct {
                     });
                 }
             }
-            meant.push(slot);
+            if let Some(entry) = self.entries.get_mut(at) {
+                entry.meant = slot;
+            }
         }
-        meant
     }
 
     fn names(&self, table: &Table, key: &str) -> bool {

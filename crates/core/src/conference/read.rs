@@ -39,6 +39,7 @@ pub(super) fn read(
         settings,
         users: 0,
         packed: String::new(),
+        decoded: String::new(),
         report,
     };
     let result = source.read_root(conference);
@@ -60,6 +61,8 @@ pub(super) struct Source<'a, 'r> {
     pub(super) users: usize,
     /// The users read last, packed: what will be a segment.
     pub(super) packed: String,
+    /// The text decoded last.
+    pub(super) decoded: String,
     pub(super) report: &'r mut Report,
 }
 
@@ -148,20 +151,28 @@ impl<'a> Source<'a, '_> {
     /// The text of the open element without that of its children, up to its end.
     #[inline]
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, Refusal> {
+        Ok(match self.plain_text()? {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.decoded.clone()),
+        })
+    }
+
+    /// As [`Source::text`]; `None` when the text had to be decoded, which is then in `decoded`.
+    #[inline]
+    pub(super) fn plain_text(&mut self) -> Result<Option<&'a str>, Refusal> {
         match self.xml.read_plain() {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => self.text_in_pieces(),
+            Some(text) => Ok(Some(text)),
+            None => self.decode_text().map(|()| None),
         }
     }
 
-    fn text_in_pieces(&mut self) -> Result<Cow<'a, str>, Refusal> {
-        let mut text = Cow::Borrowed("");
+    fn decode_text(&mut self) -> Result<(), Refusal> {
+        self.decoded.clear();
         loop {
             match self.xml.read()? {
-                Some(Event::Text(piece)) if text.is_empty() => text = piece.decoded(),
-                Some(Event::Text(piece)) => piece.push_to(text.to_mut()),
+                Some(Event::Text(piece)) => piece.push_to(&mut self.decoded),
                 Some(Event::Start(_)) => self.xml.skip()?,
-                Some(Event::End) | None => return Ok(text),
+                Some(Event::End) | None => return Ok(()),
             }
         }
     }

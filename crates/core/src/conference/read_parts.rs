@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use super::deviation::DeviationCode;
 use super::document::{Listed, ListedSidebar, Parts, State, Users};
 use super::info::{AvailableMedium, ConferenceState, Description, HostInfo, UriEntry};
@@ -13,6 +15,9 @@ use super::refusal::Refusal;
 
 /// RFC 4575 §5.8.5.
 pub(super) const MEDIA_STATUS: &[&str] = &["sendrecv", "sendonly", "recvonly", "inactive"];
+
+/// Where users stand in what is packed, with their states.
+type Pieces = SmallVec<[(State, usize, usize); 4]>;
 
 impl Source<'_, '_> {
     /// The children of the root or of a sidebar entry, whichever is open.
@@ -239,7 +244,7 @@ impl Source<'_, '_> {
         }
         self.packed
             .reserve(self.xml.remaining().min(SEGMENT + SEGMENT / 2));
-        let mut pieces = Vec::new();
+        let mut pieces = Pieces::new();
         // Word for word, users under full `users` are full; leniently, what they say themselves shows a delta.
         let under_full = full || (self.strict() && state == State::Full);
         while let Some(child) = self.child()? {
@@ -264,7 +269,7 @@ impl Source<'_, '_> {
     }
 
     /// Makes a segment of what is packed, and users of its pieces.
-    fn close_segment(&mut self, pieces: &mut Vec<(State, usize, usize)>, listed: &mut Vec<Listed>) {
+    fn close_segment(&mut self, pieces: &mut Pieces, listed: &mut Vec<Listed>) {
         if pieces.is_empty() {
             return;
         }

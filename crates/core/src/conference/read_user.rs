@@ -119,8 +119,13 @@ impl<'a> Source<'a, '_> {
         if !packed.is_new(tag) {
             return Ok(self.xml.skip()?);
         }
-        let text = self.text()?;
-        put(&mut self.packed, tag, &text);
+        self.put_text(tag)
+    }
+
+    /// The text of the open element.
+    fn put_text(&mut self, tag: u8) -> Result<(), Refusal> {
+        let text = self.plain_text()?;
+        put(&mut self.packed, tag, text.unwrap_or(&self.decoded));
         Ok(())
     }
 
@@ -129,8 +134,8 @@ impl<'a> Source<'a, '_> {
         if !packed.is_new(tag) {
             return Ok(self.xml.skip()?);
         }
-        let text = self.text()?;
-        put(&mut self.packed, tag, trim(&text));
+        let text = self.plain_text()?;
+        put(&mut self.packed, tag, trim(text.unwrap_or(&self.decoded)));
         Ok(())
     }
 
@@ -211,8 +216,7 @@ impl<'a> Source<'a, '_> {
         put(&mut self.packed, tag::ROLES, "");
         while let Some(child) = self.child()? {
             if child == "entry" {
-                let role = self.text()?;
-                put(&mut self.packed, tag::ROLE, &role);
+                self.put_text(tag::ROLE)?;
             } else {
                 self.xml.skip()?;
             }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::hash::{BuildHasher, Hasher};
+use core::hash::{BuildHasher as _, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -24,8 +24,8 @@ pub(super) struct Table {
     index: HashTable<SlotId>,
     /// The others of the same key, in order. Mostly empty: only anonymous users share keys.
     twins: HashMap<Box<str>, VecDeque<SlotId>>,
-    /// By what all spellings of a URI have in common. Made when first asked for, as most notifiers never need it.
-    spellings: Option<HashMap<u64, Vec<SlotId>>>,
+    /// By what all spellings of a URI have in common: all rows.
+    spellings: HashTable<SlotId>,
     hasher: DefaultHashBuilder,
     len: usize,
     present: usize,
@@ -34,7 +34,10 @@ pub(super) struct Table {
 
 #[derive(Debug, Clone)]
 struct Slot {
+    /// Of the key.
     hash: u64,
+    /// Of what all spellings of the key have in common.
+    class: u64,
     user: User,
 }
 
@@ -58,7 +61,7 @@ impl Table {
     }
 
     pub(super) fn row(&self, slot: SlotId) -> Option<&User> {
-        self.slots.get(slot)?.as_ref().map(|slot| &slot.user)
+        self.slot(slot).map(|slot| &slot.user)
     }
 
     pub(super) fn hash(&self, key: &str) -> u64 {
@@ -83,28 +86,33 @@ impl Table {
     }
 
     /// The only row whose key is another spelling of the same URI.
-    pub(super) fn find_spelling(&mut self, key: &str) -> Option<SlotId> {
-        let class = spelling_class(&self.hasher, key);
-        if self.spellings.is_none() {
-            let mut spellings: HashMap<u64, Vec<SlotId>> = HashMap::with_capacity(self.len);
-            for (at, slot) in self.slots.iter().enumerate() {
-                if let Some(slot) = slot {
-                    let class = spelling_class(&self.hasher, slot.user.entity());
-                    spellings.entry(class).or_default().push(at);
-                }
+    pub(super) fn find_spelling(&self, key: &str) -> Option<SlotId> {
+        let class = self.spelling_class(key);
+        let mut candidates = 0;
+        let mut equal = None;
+        for &at in self.spellings.iter_hash(class) {
+            let Some(slot) = self.slot(at).filter(|slot| slot.class == class) else {
+                continue;
+            };
+            candidates += 1;
+            if candidates > MAX_SPELLINGS {
+                return None;
             }
-            self.spellings = Some(spellings);
+            if key::same_uri(slot.user.entity(), key) && equal.replace(at).is_some() {
+                return None;
+            }
         }
-        let candidates = self.spellings.as_ref()?.get(&class)?;
-        if candidates.len() > MAX_SPELLINGS {
-            return None;
-        }
-        let mut equal = candidates.iter().copied().filter(|&slot| {
-            self.row(slot)
-                .is_some_and(|user| key::same_uri(user.entity(), key))
-        });
-        let first = equal.next()?;
-        equal.next().is_none().then_some(first)
+        equal
+    }
+
+    fn spelling_class(&self, key: &str) -> u64 {
+        let mut spelling = Spelling(0);
+        key::hash_spelling(key, &mut spelling);
+        self.hasher.hash_one(spelling.0)
+    }
+
+    fn slot(&self, at: SlotId) -> Option<&Slot> {
+        self.slots.get(at)?.as_ref()
     }
 
     /// Adds a row at the end.
@@ -123,12 +131,16 @@ impl Table {
                 .push_back(slot),
             None => self.link(hash, slot),
         }
-        if let Some(spellings) = &mut self.spellings {
-            let class = spelling_class(&self.hasher, user.entity());
-            spellings.entry(class).or_default().push(slot);
-        }
+        let class = self.spelling_class(user.entity());
+        let slots = &self.slots;
+        self.spellings.insert_unique(class, slot, |&at| {
+            // Every place in the index is taken, so this is never 0.
+            let taken = slots.get(at).and_then(Option::as_ref);
+            taken.map_or(0, |slot| slot.class)
+        });
         self.slots.push(Some(Slot {
             hash,
+            class,
             user: user.clone(),
         }));
         user
@@ -157,7 +169,7 @@ impl Table {
     }
 
     pub(super) fn remove(&mut self, slot: SlotId) -> Option<User> {
-        let Slot { hash, user } = self.slots.get_mut(slot)?.take()?;
+        let Slot { hash, class, user } = self.slots.get_mut(slot)?.take()?;
         self.len -= 1;
         self.present -= usize::from(user.present());
         let head = self.index.find_entry(hash, |&at| at == slot);
@@ -179,14 +191,8 @@ impl Table {
         {
             self.twins.remove(user.entity());
         }
-        if let Some(spellings) = &mut self.spellings {
-            let class = spelling_class(&self.hasher, user.entity());
-            if let Some(slots) = spellings.get_mut(&class) {
-                slots.retain(|&at| at != slot);
-                if slots.is_empty() {
-                    spellings.remove(&class);
-                }
-            }
+        if let Ok(entry) = self.spellings.find_entry(class, |&at| at == slot) {
+            entry.remove();
         }
         Some(user)
     }
@@ -200,26 +206,43 @@ impl Table {
         });
     }
 
+    /// Makes room for that many more rows.
+    pub(super) fn reserve(&mut self, additional: usize) {
+        let slots = &self.slots;
+        let hash_of = |of: fn(&Slot) -> u64| {
+            move |&at: &SlotId| slots.get(at).and_then(Option::as_ref).map_or(0, of)
+        };
+        self.index.reserve(additional, hash_of(|slot| slot.hash));
+        self.spellings
+            .reserve(additional, hash_of(|slot| slot.class));
+        self.slots.reserve(additional);
+    }
+
     /// Closes the gaps once most places are empty, so that their cost is spread over the removals.
     pub(super) fn compact(&mut self) {
         if self.slots.len() < 2 * self.len + MIN_GAPS {
             return;
         }
+        let mut next = 0;
+        let places: Vec<SlotId> = self
+            .slots
+            .iter()
+            .map(|slot| {
+                let place = next;
+                next += usize::from(slot.is_some());
+                place
+            })
+            .collect();
         self.slots.retain(Option::is_some);
-        self.index.clear();
-        self.twins.clear();
-        self.spellings = None;
-        for at in 0..self.slots.len() {
-            let Some(Slot { hash, user }) = self.slots.get(at).cloned().flatten() else {
-                continue;
-            };
-            match self.find(hash, user.entity()) {
-                Some(_) => {
-                    let key = Box::from(user.entity());
-                    self.twins.entry(key).or_default().push_back(at);
-                }
-                None => self.link(hash, at),
-            }
+        // The hashes stay, so the indexes need only be told the new places.
+        let twins = self.twins.values_mut().flatten();
+        for at in self
+            .index
+            .iter_mut()
+            .chain(self.spellings.iter_mut())
+            .chain(twins)
+        {
+            *at = places.get(*at).copied().unwrap_or_default();
         }
     }
 
@@ -245,8 +268,23 @@ const MIN_GAPS: usize = 64;
 /// notifier can cause.
 const MAX_SPELLINGS: usize = 64;
 
-fn spelling_class(hasher: &DefaultHashBuilder, key: &str) -> u64 {
-    let mut hasher = hasher.build_hasher();
-    key::hash_spelling(key, &mut hasher);
-    hasher.finish()
+/// Folds the bytes of a key together. Who makes keys that collide only gets none of them found by another spelling.
+struct Spelling(u64);
+
+impl Hasher for Spelling {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u8(byte);
+        }
+    }
+
+    #[inline]
+    fn write_u8(&mut self, byte: u8) {
+        // FNV-1a.
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

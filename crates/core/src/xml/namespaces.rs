@@ -3,6 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use super::error::Fault;
 
 /// The name that the prefix `xml` stands for.
@@ -28,7 +30,7 @@ impl Namespace {
 /// The declarations in scope, innermost last, and the names met so far.
 #[derive(Debug)]
 pub(super) struct Scope<'a> {
-    names: Vec<Cow<'a, str>>,
+    names: SmallVec<[Cow<'a, str>; 4]>,
     prefixes: Vec<(&'a str, Namespace)>,
     default: Namespace,
     limit: usize,
@@ -43,7 +45,7 @@ pub(super) struct Mark {
 
 impl<'a> Scope<'a> {
     pub(super) fn new(limit: usize) -> Self {
-        let mut names = Vec::with_capacity(4);
+        let mut names = SmallVec::new();
         names.extend(["", XML_NAME, XMLNS_NAME].map(Cow::Borrowed));
         Self {
             names,

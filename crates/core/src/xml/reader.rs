@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         self.read_event::<false>()
     }
 
-    /// The whole content of the innermost open element up to and with its end, if that is a text in which nothing has
+    /// The rest of the content of the innermost open element up to and with its end, if that is a text in which nothing has
     /// to be decoded. Otherwise `None`, and nothing is read.
     pub fn read_plain(&mut self) -> Option<&'a str> {
         if self.pending_end || self.failed.is_some() || self.carriage_returns {
