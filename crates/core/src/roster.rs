@@ -1,17 +1,20 @@
 //! The roster: the users of a conference joined with the block verdict (OMA-15, OMA-16, XDM-80, SW-16…18).
 
+mod marks;
+#[cfg(test)]
+mod tests;
+
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use hashbrown::HashMap;
-
-use crate::blocklist::{BlockLists, Candidates, Mark};
+use crate::blocklist::{BlockLists, Candidates, Changed, Mark};
 use crate::conference::{
     Change, Conference, Deviation, Info, Need, Outcome, RosterState, RowFate, Settings, User,
 };
 use crate::engine::What;
+use marks::{Classes, Marks};
 
 /// One row: a user and his mark.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +46,7 @@ pub struct Roster {
     conference: Conference,
     /// The conference is known by the URI subscribed to, or by its first document.
     named: Option<Box<str>>,
-    /// Mark last told of each row, by its number.
-    marks: HashMap<u64, Mark>,
+    marks: Marks,
 }
 
 impl Roster {
@@ -54,7 +56,7 @@ impl Roster {
         let mut roster = Self {
             conference: Conference::new(settings),
             named: None,
-            marks: HashMap::new(),
+            marks: Marks::default(),
         };
         if let Some(uri) = uri {
             roster.name(uri);
@@ -137,13 +139,11 @@ impl Roster {
         }
         if applied.first {
             self.marks.clear();
-            let rows: Vec<Row> = self
-                .conference
-                .users()
-                .map(|user| row(user, lists))
-                .collect();
-            for row in &rows {
-                self.marks.insert(row.user.row(), row.mark.clone());
+            let mut rows: Vec<Row> = Vec::with_capacity(self.conference.len());
+            for user in self.conference.users() {
+                let (row, classes) = row(user, lists);
+                self.marks.tell(user.row(), row.mark.clone(), classes);
+                rows.push(row);
             }
             let blocked: Vec<What> = rows
                 .iter()
@@ -194,13 +194,17 @@ impl Roster {
         events.append(&mut marks);
     }
 
-    /// Marks every row anew after a change of the lists or of the own identities (XDM-80).
-    pub(crate) fn remark(&mut self, lists: &BlockLists) -> Vec<What> {
+    /// Marks rows anew after a change of the lists or of the own identities (XDM-80): those that it can concern.
+    pub(crate) fn remark(&mut self, lists: &BlockLists, what: &Changed) -> Vec<What> {
+        let users: Vec<User> = match what {
+            Changed::Everything => self.conference.users().cloned().collect(),
+            Changed::Identities(identities) => self.concerned(identities),
+        };
         let mut changed = Vec::new();
         let mut marks = Vec::new();
-        for user in self.conference.users() {
-            let row = row(user, lists);
-            let before = self.marks.insert(user.row(), row.mark.clone());
+        for user in users {
+            let (row, classes) = row(&user, lists);
+            let before = self.marks.tell(user.row(), row.mark.clone(), classes);
             let before = before.unwrap_or(Mark::Unknown);
             if before == row.mark {
                 continue;
@@ -219,19 +223,28 @@ impl Roster {
         changed
     }
 
+    /// The users that may have one of these identities, in the order of their rows.
+    fn concerned(&self, identities: &[alloc::string::String]) -> Vec<User> {
+        let mut rows: Vec<u64> = BlockLists::classes(identities)
+            .flat_map(|class| self.marks.rows_of(class))
+            .collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.into_iter()
+            .filter_map(|row| self.conference.row(row).cloned())
+            .collect()
+    }
+
     fn told(&self, user: &User) -> Mark {
-        self.marks
-            .get(&user.row())
-            .cloned()
-            .unwrap_or(Mark::Unknown)
+        self.marks.get(user.row())
     }
 
     /// The row of a user with his mark as it is now, which counts as told; a row that is gone is forgotten.
     fn settle(&mut self, user: User, fate: RowFate, lists: &BlockLists) -> Row {
-        let row = row(&user, lists);
+        let (row, classes) = row(&user, lists);
         match fate {
-            RowFate::Kept => self.marks.insert(user.row(), row.mark.clone()),
-            RowFate::Gone => self.marks.remove(&user.row()),
+            RowFate::Kept => self.marks.tell(user.row(), row.mark.clone(), classes),
+            RowFate::Gone => self.marks.forget(user.row()),
         };
         row
     }
@@ -248,16 +261,20 @@ fn marked(before: &Mark, row: &Row) -> Option<What> {
     }
 }
 
-fn row(user: &User, lists: &BlockLists) -> Row {
-    let mark = lists.mark(&Candidates {
+/// The row of a user as it is now, and the classes of the URIs on which its mark rests.
+fn row(user: &User, lists: &BlockLists) -> (Row, Classes) {
+    let candidates = Candidates {
         entity: user.entity(),
         associated_aors: user.associated_aors().map(|aor| aor.uri).collect(),
         endpoints: user.endpoints().map(|endpoint| endpoint.entity()).collect(),
         yours: user.is_yours(),
         anonymous: user.is_anonymous(),
-    });
-    Row {
+    };
+    let mut classes = Classes::new();
+    let mark = lists.mark_in_classes(&candidates, |class| classes.push(class));
+    let row = Row {
         user: user.clone(),
         mark,
-    }
+    };
+    (row, classes)
 }

@@ -1,10 +1,12 @@
 //! Block lists and the verdict on a roster user (OMA-15…17).
 
+mod class;
 mod list;
 mod mark;
 pub mod plain;
 mod sources;
 
+pub(crate) use class::Class;
 pub use list::{BlockList, Entry, SourceState, Update};
 pub use mark::{BlockedBy, Candidates, Mark, Via};
 pub use sources::{BlockLists, Changed, SourceStatus};

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use hashbrown::hash_map::Entry as Slot;
 use hashbrown::{HashMap, HashSet};
 
+use super::class::{self, Class};
 use super::{BlockedBy, Candidates, Entry, Mark, SourceState, Update, Via};
 use crate::uri::{Form, Identity, IdentityRules, Scheme, Step, Steps, Uri, identity};
 
@@ -18,6 +19,7 @@ pub struct BlockLists {
     match_endpoints: bool,
     sources: Vec<Source>,
     own: HashSet<String>,
+    own_classes: HashSet<Class>,
 }
 
 /// What a change can have done to marks.
@@ -56,6 +58,8 @@ struct Source {
 #[derive(Clone, Debug, Default)]
 struct Held {
     index: HashMap<String, Blocking>,
+    /// Classes of the identities in the index.
+    classes: HashSet<Class>,
     entries: usize,
     complete: bool,
 }
@@ -141,6 +145,8 @@ impl BlockLists {
             .map(|identity| identity.canonical)
             .collect();
         let before = core::mem::replace(&mut self.own, own);
+        let classes = self.own.iter().map(|own| class::of_canonical(own));
+        self.own_classes = classes.collect();
         Changed::Identities(before.symmetric_difference(&self.own).cloned().collect())
     }
 
@@ -164,6 +170,44 @@ impl BlockLists {
     /// before its other URIs.
     #[must_use]
     pub fn mark(&self, user: &Candidates<'_>) -> Mark {
+        self.mark_in_classes(user, |_| {})
+    }
+
+    /// As [`Self::mark`]; tells the class of each URI of the user on which the verdict rests.
+    pub(crate) fn mark_in_classes(
+        &self,
+        user: &Candidates<'_>,
+        mut tell: impl FnMut(Class),
+    ) -> Mark {
+        let endpoints = user.endpoints.iter().filter(|_| self.match_endpoints);
+        let texts = core::iter::once(&user.entity)
+            .chain(&user.associated_aors)
+            .chain(endpoints);
+        let mut listed = false;
+        for text in texts {
+            let class = class::of(text, &self.rules);
+            tell(class);
+            listed |= self.own_classes.contains(&class)
+                || self.sources.iter().any(|source| {
+                    let held = source.held.as_ref();
+                    held.is_some_and(|held| held.classes.contains(&class))
+                });
+        }
+        if listed {
+            return self.judge(user);
+        }
+        // No identity of the user is on any list, whatever it is.
+        if user.yours {
+            Mark::Own
+        } else if user.anonymous || is_anonymous(user.entity, &self.rules) {
+            Mark::Anonymous
+        } else {
+            self.unlisted()
+        }
+    }
+
+    /// The verdict by identities.
+    fn judge(&self, user: &Candidates<'_>) -> Mark {
         let entity = self.identity(user.entity);
         if user.yours || self.own.contains(&entity.canonical) {
             return Mark::Own;
@@ -174,11 +218,21 @@ impl BlockLists {
         if let Some(by) = self.blocked_by(entity, user) {
             return Mark::Blocked(Arc::new(by));
         }
+        self.unlisted()
+    }
+
+    /// The verdict on somebody who is on no list.
+    fn unlisted(&self) -> Mark {
         if self.all_whole() {
             Mark::Clear
         } else {
             Mark::Unknown
         }
+    }
+
+    /// The classes of canonical identities, as [`Changed::Identities`] names them.
+    pub(crate) fn classes<'i>(identities: &'i [String]) -> impl Iterator<Item = Class> + use<'i> {
+        identities.iter().map(|text| class::of_canonical(text))
     }
 
     fn blocked_by(&self, entity: Identity, user: &Candidates<'_>) -> Option<BlockedBy> {
@@ -268,11 +322,17 @@ impl Held {
             }
         }
         Self {
+            classes: index.keys().map(|key| class::of_canonical(key)).collect(),
             index,
             entries,
             complete,
         }
     }
+}
+
+/// True for an entity at a host under .invalid.
+fn is_anonymous(entity: &str, rules: &IdentityRules) -> bool {
+    !class::is_usual(entity) && identity(entity, rules).form == Form::Anonymous
 }
 
 /// Identities whose entry is not the same in both.

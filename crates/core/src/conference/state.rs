@@ -92,6 +92,11 @@ impl Conference {
         users.row(users.find(users.hash(entity), entity)?)
     }
 
+    /// The user of a row, by [`User::row`].
+    pub fn row(&self, number: u64) -> Option<&User> {
+        self.content.users.row_numbered(number)
+    }
+
     /// What was told about the conference itself.
     pub fn info(&self) -> &Info {
         &self.content.info

@@ -20,6 +20,8 @@ pub(super) type SlotId = usize;
 pub(super) struct Table {
     /// In order of first appearance; `None` where a row is gone.
     slots: Vec<Option<Slot>>,
+    /// The numbers of the rows in `slots`, gone ones included: ascending.
+    numbers: Vec<u64>,
     /// By key: of rows with one key the first.
     index: HashTable<SlotId>,
     /// The others of the same key, in order. Mostly empty: only anonymous users share keys.
@@ -62,6 +64,10 @@ impl Table {
 
     pub(super) fn row(&self, slot: SlotId) -> Option<&User> {
         self.slot(slot).map(|slot| &slot.user)
+    }
+
+    pub(super) fn row_numbered(&self, number: u64) -> Option<&User> {
+        self.row(self.numbers.binary_search(&number).ok()?)
     }
 
     pub(super) fn hash(&self, key: &str) -> u64 {
@@ -138,6 +144,7 @@ impl Table {
             let taken = slots.get(at).and_then(Option::as_ref);
             taken.map_or(0, |slot| slot.class)
         });
+        self.numbers.push(user.row());
         self.slots.push(Some(Slot {
             hash,
             class,
@@ -216,6 +223,7 @@ impl Table {
         self.spellings
             .reserve(additional, hash_of(|slot| slot.class));
         self.slots.reserve(additional);
+        self.numbers.reserve(additional);
     }
 
     /// Closes the gaps once most places are empty, so that their cost is spread over the removals.
@@ -234,6 +242,9 @@ impl Table {
             })
             .collect();
         self.slots.retain(Option::is_some);
+        self.numbers.clear();
+        let rows = self.slots.iter().flatten().map(|slot| slot.user.row());
+        self.numbers.extend(rows);
         // The hashes stay, so the indexes need only be told the new places.
         let twins = self.twins.values_mut().flatten();
         for at in self

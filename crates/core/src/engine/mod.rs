@@ -19,7 +19,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 
 use crate::account::{Account, AccountId, AccountSettings};
-use crate::blocklist::{SourceStatus, Update};
+use crate::blocklist::{Changed, SourceStatus, Update};
 use crate::host::{Action, Capabilities, Fact, SubscriptionId, TransactionId};
 use crate::profile::Registration;
 use crate::random::Random;
@@ -242,10 +242,10 @@ impl Engine {
 
     /// A block-list source is there and will report; until then its list is not known (SW-17).
     pub fn add_source(&mut self, account: AccountId, source: &str) {
-        if let Some(account) = self.accounts.get_mut(&account) {
-            account.lists.configure(source);
+        if let Some(held) = self.accounts.get_mut(&account) {
+            let changed = held.lists.configure(source);
+            self.remark(account, &changed);
         }
-        self.remark(account);
     }
 
     /// A block-list source reported. Rosters are marked anew at once; the SIP side is not touched (XDM-80, SEC-15).
@@ -253,12 +253,12 @@ impl Engine {
         let Some(held) = self.accounts.get_mut(&account) else {
             return;
         };
-        held.lists.set(source, update);
+        let changed = held.lists.set(source, update);
         held.heard.insert(source.to_string());
         for id in self.conferences_of(account) {
             self.tell_lists(id, account, Some(source));
         }
-        self.remark(account);
+        self.remark(account, &changed);
     }
 
     /// Tells the state of one source, or of all that have reported.
@@ -296,14 +296,14 @@ impl Engine {
         ids
     }
 
-    fn remark(&mut self, account: AccountId) {
+    fn remark(&mut self, account: AccountId, changed: &Changed) {
         for id in self.conferences_of(account) {
             let (Some(watch), Some(held)) =
                 (self.watches.get_mut(&id), self.accounts.get(&account))
             else {
                 continue;
             };
-            for what in watch.roster.remark(&held.lists) {
+            for what in watch.roster.remark(&held.lists, changed) {
                 self.tell(id, what);
             }
         }
