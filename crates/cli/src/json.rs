@@ -184,7 +184,7 @@ fn endpoint(endpoint: Endpoint<'_>) -> Value {
 /// A user and his mark.
 pub(crate) fn user(row: &Row) -> Value {
     let user = &row.user;
-    let aors: Vec<&str> = user.associated_aors().map(|aor| &*aor.uri).collect();
+    let aors: Vec<&str> = user.associated_aors().map(|aor| aor.uri).collect();
     json!({
         "entity": user.entity(),
         "display_text": user.display_text(),

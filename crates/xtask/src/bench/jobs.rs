@@ -5,7 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use rollmark_core::account::{AccountId, AccountSettings};
+use rollmark_core::blocklist::{BlockList, Entry, SourceState, Update};
 use rollmark_core::conference::{Applied, Conference, Limits, Outcome, Settings};
+use rollmark_core::engine::Engine;
+use rollmark_core::host::{Action, Capabilities, Fact};
+use rollmark_core::message::{Headers, Response};
+use rollmark_core::profile::Registration;
 use rollmark_core::xml;
 
 use super::anchors;
@@ -24,6 +30,8 @@ pub(super) enum Job {
     Full,
     /// Partial documents of one user.
     Partial,
+    /// Changes of one entry of a block list while a conference is watched.
+    Remark,
 }
 
 /// `cargo xtask measure`.
@@ -52,6 +60,16 @@ pub(crate) fn measure(measure: &Measure) -> ExitCode {
                 };
             }
         }
+        Job::Remark => {
+            let (mut engine, account) = watching(measure.users);
+            for time in 0..measure.times {
+                engine.handle_block_list(account, LIST, list(&[time % measure.users]));
+                // The list, and of the one who was blocked and the one who is: the row, the mark.
+                let told = std::iter::from_fn(|| engine.poll_event()).count();
+                assert!(told >= 3, "nobody was marked");
+                work += told;
+            }
+        }
         Job::Partial => {
             let document = documents::full(measure.users, Detail::Brief, SEED);
             let mut conference = full(&document);
@@ -66,6 +84,66 @@ pub(crate) fn measure(measure: &Measure) -> ExitCode {
     }
     println!("{}", black_box(work));
     ExitCode::SUCCESS
+}
+
+/// An engine that watches a conference with that many users, and has a block list.
+fn watching(users: usize) -> (Engine, AccountId) {
+    let mut engine = Engine::new(Capabilities::DIALOG, [0; 32]);
+    let mut settings = AccountSettings::new("sip:alice@example.com");
+    settings.conference = self::settings();
+    settings.sources.push(LIST.into());
+    let account = engine.add_account(settings, Registration::default());
+    let now = Duration::ZERO;
+    if let Err(fault) = engine.watch(now, account, documents::CONFERENCE) {
+        panic!("{fault}");
+    }
+    let Some(Action::Subscribe { subscription, .. }) = engine.poll_action() else {
+        panic!("the engine does not subscribe");
+    };
+    let mut headers = Headers::new();
+    headers.push("Contact", "<sip:focus@example.com>");
+    headers.push("Expires", "3600");
+    let response = Response {
+        status: 200,
+        reason: "OK".into(),
+        headers: headers.clone(),
+        body: Vec::new(),
+    };
+    engine.handle_fact(
+        now,
+        Fact::DialogResponse {
+            subscription,
+            response,
+        },
+    );
+    headers.push("Event", "conference");
+    headers.push("Subscription-State", "active;expires=3600");
+    headers.push("Content-Type", "application/conference-info+xml");
+    let document = documents::full(users, Detail::Brief, SEED);
+    let answer = engine.handle_notification(now, subscription, &headers, document.as_bytes());
+    assert_eq!(answer.status, 200);
+    engine.handle_block_list(account, LIST, list(&[]));
+    while engine.poll_event().is_some() {}
+    (engine, account)
+}
+
+/// Name of the block list.
+const LIST: &str = "list";
+
+fn list(entries: &[usize]) -> Update {
+    let entries = entries.iter().map(|&i| Entry {
+        uri: documents::uri(i).into(),
+        list: None,
+        rule: None,
+    });
+    Update {
+        state: SourceState::Fresh,
+        list: Some(BlockList {
+            entries: entries.collect(),
+            complete: true,
+        }),
+        etag: None,
+    }
 }
 
 /// Our reader, every event.

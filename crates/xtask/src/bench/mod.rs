@@ -216,6 +216,9 @@ impl Bench {
                 format!("{hits} of 10,000 users are blocked"),
             );
         }
+        if self.wants("P7") {
+            self.remark_instructions();
+        }
         if self.timed("P6") {
             let verdicts = blocking::verdicts(10_000, 10_000);
             self.row(
@@ -233,6 +236,21 @@ impl Bench {
                 String::new(),
             );
         }
+    }
+
+    fn remark_instructions(&mut self) {
+        let change = |users| counting::instructions("remark", users, 20, 120);
+        let Some((small, large)) = (|| Some((change(1_000)?, change(10_000)?)))() else {
+            return self.no_valgrind("P7");
+        };
+        self.counts.insert("remark_instructions".into(), small);
+        self.row(
+            "P7",
+            "instructions, one entry of a block list changes, roster of 10,000 ÷ of 1,000",
+            large / small,
+            Goal::AtMost(1.1),
+            format!("{large:.0} and {small:.0}"),
+        );
     }
 
     fn full_time(&mut self) {

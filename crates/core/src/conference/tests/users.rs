@@ -155,7 +155,7 @@ fn a_partial_user_replaces_only_what_it_brings() {
         );
         assert_eq!(changes(&applied), "updated kim associated_aors");
         let kim = conference.user("sip:kim@x").unwrap();
-        assert!(kim.associated_aors().map(|aor| &*aor.uri).eq(["tel:+2"]));
+        assert!(kim.associated_aors().map(|aor| aor.uri).eq(["tel:+2"]));
         assert_eq!(kim.display_text(), Some("Kim"));
         assert!(kim.roles().eq(["r", "s"]) && kim.is_yours());
         assert_eq!(before.associated_aors().next().unwrap().uri, "tel:+1");
