@@ -59,20 +59,23 @@ pub(super) fn space_len(bytes: &[u8]) -> usize {
         .unwrap_or(bytes.len())
 }
 
+/// As [`ncname_len`], up to the first character that is not ASCII.
+#[inline]
+pub(super) fn ascii_ncname_len(bytes: &[u8]) -> usize {
+    if bytes.first().is_none_or(|&b| class(b) & START == 0) {
+        return 0;
+    }
+    bytes
+        .iter()
+        .position(|&b| class(b) & INNER == 0)
+        .unwrap_or(bytes.len())
+}
+
 /// The length in bytes of the name without colon (NCName) that `text` begins with; 0 when it begins with none.
 #[inline]
 pub(super) fn ncname_len(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let Some(&first) = bytes.first() else {
-        return 0;
-    };
-    if first < 0x80 && class(first) & START == 0 {
-        return 0;
-    }
-    let ascii = bytes
-        .iter()
-        .position(|&b| class(b) & INNER == 0)
-        .unwrap_or(bytes.len());
+    let ascii = ascii_ncname_len(bytes);
     if bytes.get(ascii).is_none_or(|&b| b < 0x80) {
         return ascii;
     }

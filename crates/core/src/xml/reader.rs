@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr3, memmem};
 
-use super::chars::{ends_plain, first_illegal, ncname_len, space_len};
+use super::chars::{ascii_ncname_len, ends_plain, first_illegal, ncname_len, space_len};
 use super::declaration;
 use super::error::{Error, Fault};
 use super::limits::Limits;
@@ -266,6 +266,20 @@ impl<'a> Reader<'a> {
         self.run = 0;
         let start = self.pos + 1;
         self.pos = start;
+        let rest = self.rest_bytes();
+        let length = ascii_ncname_len(rest);
+        if length > 0 && rest.get(length) == Some(&b'>') {
+            // Neither prefix nor attributes, as in most tags.
+            let local = self.slice(start, start + length);
+            self.attributes.clear();
+            self.pos = start + length + 1;
+            self.open.push(Open {
+                name: local,
+                mark: self.scope.mark(),
+            });
+            let namespace = self.scope.default();
+            return Ok(Event::Start(Name { namespace, local }));
+        }
         let (prefix, local) = self.read_qualified_name()?;
         let name = self.slice(start, self.pos);
         let mark = self.scope.mark();
