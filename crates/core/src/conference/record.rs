@@ -260,6 +260,11 @@ impl Record {
         self.segment.get(self.start..self.end).unwrap_or_default()
     }
 
+    #[cfg(test)]
+    pub(super) fn segment(&self) -> &Arc<str> {
+        &self.segment
+    }
+
     /// The key of the user.
     #[inline]
     pub(super) fn entity(&self) -> &str {

@@ -6,8 +6,6 @@ const START: u8 = 1;
 const INNER: u8 = 2;
 /// White space (production S).
 const SPACE: u8 = 4;
-/// Ends a text in which nothing has to be looked at: `<`, `&`, and `>`, which may be part of `]]>`.
-const ENDS_PLAIN: u8 = 8;
 
 /// Classes of the ASCII characters; others are looked at as characters.
 static CLASSES: [u8; 256] = classes();
@@ -25,8 +23,6 @@ const fn classes() -> [u8; 256] {
             table[byte] = INNER;
         } else if matches!(c, b' ' | b'\t' | b'\r' | b'\n') {
             table[byte] = SPACE;
-        } else if matches!(c, b'<' | b'&' | b'>') {
-            table[byte] = ENDS_PLAIN;
         }
         byte += 1;
     }
@@ -42,12 +38,6 @@ fn class(byte: u8) -> u8 {
 #[inline]
 pub(super) fn is_space(byte: u8) -> bool {
     class(byte) & SPACE != 0
-}
-
-/// `<`, `&` or `>`.
-#[inline]
-pub(super) fn ends_plain(byte: u8) -> bool {
-    class(byte) & ENDS_PLAIN != 0
 }
 
 /// The length of the white space that `bytes` begins with.

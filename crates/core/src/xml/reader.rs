@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr3, memmem};
 
-use super::chars::{ascii_ncname_len, ends_plain, first_illegal, ncname_len, space_len};
+use super::chars::{ascii_ncname_len, first_illegal, ncname_len, space_len};
 use super::declaration;
 use super::error::{Error, Fault};
 use super::limits::Limits;
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
         }
         let bytes = self.src.as_bytes();
         let rest = bytes.get(self.pos..)?;
-        let length = rest.iter().position(|&b| ends_plain(b))?;
+        let length = memchr3(b'<', b'&', b'>', rest)?;
         let name = self.open.last()?.name.as_bytes();
         let after = rest
             .get(length..)?

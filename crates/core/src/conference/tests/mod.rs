@@ -6,6 +6,7 @@ mod content;
 mod endpoints;
 mod keys;
 mod limits;
+mod packing;
 mod root;
 mod sequences;
 mod users;
