@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::info::{ConferenceState, Description, HostInfo, UriEntry};
+use super::info::{ConferenceState, Description, HostInfo, InfoExtension, UriEntry};
 use super::record::Record;
 
 /// The effective `state` of an element: under a full parent everything is full but what is deleted.
@@ -31,6 +31,7 @@ pub(super) struct Parts {
     pub(super) users: Option<Users>,
     pub(super) sidebars_by_ref: Option<(State, Vec<UriEntry>)>,
     pub(super) sidebars_by_val: Option<(State, Vec<ListedSidebar>)>,
+    pub(super) extensions: Vec<InfoExtension>,
 }
 
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! A packed user taken apart into the groups that are merged and compared (RFC 4575 §4.6), and put together again.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
 use super::document::State;
 use super::record::{DELETED, Group, Groups, Items, NO, PARTIAL, put, put_word, tag};
+use super::settings::MAX_EXTENSIONS;
 
 /// A user: each group as the run of its items, empty what is not told.
 #[derive(Debug, Default)]
@@ -13,6 +15,14 @@ pub(super) struct UserGroups<'a> {
     pub(super) entity: &'a str,
     fields: [&'a str; FIELDS],
     pub(super) endpoints: SmallVec<[EndpointGroups<'a>; 2]>,
+    extensions: Vec<ExtensionGroup<'a>>,
+}
+
+/// An element of another namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ExtensionGroup<'a> {
+    key: &'a str,
+    run: &'a str,
 }
 
 /// Tags from [`tag::YOURS`] to [`tag::CASCADED_FOCUS`].
@@ -27,6 +37,7 @@ pub(super) struct EndpointGroups<'a> {
     pub(super) state: State,
     fields: [&'a str; ENDPOINT_FIELDS],
     pub(super) media: SmallVec<[MediumGroup<'a>; 4]>,
+    extensions: Vec<ExtensionGroup<'a>>,
 }
 
 /// A medium of an endpoint.
@@ -48,6 +59,10 @@ impl<'a> UserGroups<'a> {
                 tag::ENTITY => user.entity = group.text,
                 tag::YOURS..=tag::CASCADED_FOCUS => set_first(&mut user.fields, tag::YOURS, group),
                 tag::ENDPOINT => at = user.set_endpoint(group.text),
+                tag::EXTENSION => user.extensions.push(ExtensionGroup {
+                    key: group.text,
+                    run: group.run,
+                }),
                 tag::STATE if full && group.text == DELETED.as_str() => {
                     user.endpoints.remove(at);
                 }
@@ -68,6 +83,7 @@ impl<'a> UserGroups<'a> {
             state: State::Full,
             fields: Default::default(),
             media: SmallVec::new(),
+            extensions: Vec::new(),
         };
         let at = self.endpoints.iter().position(|held| held.entity == entity);
         match at.and_then(|at| self.endpoints.get_mut(at)) {
@@ -80,6 +96,7 @@ impl<'a> UserGroups<'a> {
     /// Puts what `new` tells in place of what this tells.
     pub(super) fn set(&mut self, new: &Self) {
         set_told(&mut self.fields, &new.fields);
+        set_extensions(&mut self.extensions, &new.extensions);
     }
 
     /// Packs it.
@@ -95,7 +112,9 @@ impl<'a> UserGroups<'a> {
             }
             out.extend(endpoint.fields);
             out.extend(endpoint.media.iter().map(|medium| medium.run));
+            out.extend(endpoint.extensions.iter().map(|extension| extension.run));
         }
+        out.extend(self.extensions.iter().map(|extension| extension.run));
     }
 
     /// The run of a group; empty when it is not told.
@@ -142,6 +161,10 @@ impl<'a> EndpointGroups<'a> {
                 id: None,
                 run: group.run,
             }),
+            tag::ENDPOINT_EXTENSION => self.extensions.push(ExtensionGroup {
+                key: group.text,
+                run: group.run,
+            }),
             _ => set_first(&mut self.fields, tag::ENDPOINT_DISPLAY_TEXT, group),
         }
     }
@@ -158,6 +181,7 @@ impl<'a> EndpointGroups<'a> {
     /// Puts what `new` tells in place of what this tells; a medium without id puts all media in place of those held.
     pub(super) fn set(&mut self, new: &Self) {
         set_told(&mut self.fields, &new.fields);
+        set_extensions(&mut self.extensions, &new.extensions);
         if new.media.iter().any(|medium| medium.id.is_none()) {
             self.media.clone_from(&new.media);
         } else {
@@ -202,6 +226,14 @@ fn set_first<'a>(fields: &mut [&'a str], first: u8, group: Group<'a>) {
     {
         *field = group.run;
     }
+}
+
+/// An extension element is atomic: those of a key take the place of those of that key (CONF-61).
+fn set_extensions<'a>(held: &mut Vec<ExtensionGroup<'a>>, new: &[ExtensionGroup<'a>]) {
+    held.retain(|held| new.iter().all(|new| new.key != held.key));
+    held.extend(new);
+    // The newest are kept: partial documents without end must not make a user grow (SEC-07).
+    held.drain(..held.len().saturating_sub(MAX_EXTENSIONS));
 }
 
 fn set_told<'a>(held: &mut [&'a str], new: &[&'a str]) {

@@ -21,6 +21,23 @@ pub struct Info {
     pub sidebars_by_ref: Vec<UriEntry>,
     /// `sidebars-by-val` (RFC 4575 §5.9.2).
     pub sidebars_by_val: Vec<Sidebar>,
+    /// Elements of other namespaces in `conference-info` and in `conference-description`, for hosts that know them. They
+    /// take no part in saying whether something changed (CONF-60, CONF-62).
+    pub extensions: Vec<InfoExtension>,
+}
+
+/// An element of another namespace about the conference itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InfoExtension {
+    /// It is a child of `conference-description`, not of the root.
+    pub in_description: bool,
+    /// Name of its namespace; empty for none.
+    pub namespace: Box<str>,
+    /// Its local name.
+    pub local: Box<str>,
+    /// The element as it stands in the document. Prefixes that are bound outside of it stay so.
+    pub xml: Box<str>,
 }
 
 /// `conference-description` (RFC 4575 §5.3).

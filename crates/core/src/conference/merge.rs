@@ -8,7 +8,7 @@ use super::document::{ListedSidebar, Parts, State, Users};
 use super::info::{Content, Info, Sidebar, UriEntry};
 use super::plan::{Others, Plan, Terms};
 use super::refusal::Refusal;
-use super::settings::{Mode, Settings};
+use super::settings::{MAX_EXTENSIONS, Mode, Settings};
 use super::table::Table;
 use super::user::User;
 
@@ -281,11 +281,23 @@ impl Sections {
                 .is_none_or(|new| super::info::same_sidebars(&info.sidebars_by_val, new))
     }
 
-    fn commit(self, info: &mut Info) -> bool {
+    fn commit(mut self, info: &mut Info) -> bool {
+        let full = self.full;
+        let new = core::mem::take(&mut self.parts.extensions);
+        // An extension element is atomic (CONF-61).
+        info.extensions.retain(|held| {
+            !full
+                && !new.iter().any(|new| {
+                    (&new.namespace, &new.local, new.in_description)
+                        == (&held.namespace, &held.local, held.in_description)
+                })
+        });
+        info.extensions.extend(new);
+        let surplus = info.extensions.len().saturating_sub(MAX_EXTENSIONS);
+        info.extensions.drain(..surplus);
         if self.is_same(info) {
             return false;
         }
-        let full = self.full;
         fn set<T>(full: bool, held: &mut Option<T>, new: Option<T>) {
             if full || new.is_some() {
                 *held = new;

@@ -53,9 +53,11 @@ mod when;
 pub use applied::{Applied, Need, Outcome, RosterState};
 pub use change::{Cause, Change, Fields, RowFate};
 pub use deviation::{Deviation, DeviationCode};
-pub use info::{AvailableMedium, ConferenceState, Description, HostInfo, Info, Sidebar, UriEntry};
+pub use info::{
+    AvailableMedium, ConferenceState, Description, HostInfo, Info, InfoExtension, Sidebar, UriEntry,
+};
 pub use refusal::Refusal;
-pub use settings::{Limits, Mode, Settings};
+pub use settings::{Limits, MAX_EXTENSION, MAX_EXTENSIONS, Mode, Settings};
 pub use state::Conference;
 pub use subscription::GUESS_INTERVAL;
-pub use user::{AssociatedAor, CallInfo, Endpoint, Execution, Media, User};
+pub use user::{AssociatedAor, CallInfo, Endpoint, Execution, Extension, Media, User};

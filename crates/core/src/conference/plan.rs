@@ -144,7 +144,8 @@ impl Plan {
                     .push(Operation::Replace(slot, record, presence));
             }
             // The old segment is let go, so that not one row of each document keeps the others of it alive.
-            Some((slot, user)) if full && user.text() == record.text() => {
+            // So is the old record when only extension data differs, which is no change to tell (CONF-60).
+            Some((slot, user)) if full || user.text() != record.text() => {
                 self.operations.push(Operation::Move(slot, record));
             }
             Some(_) => {}

@@ -10,7 +10,7 @@ use super::deviation::{DeviationCode, Report};
 use super::document::{Document, State};
 use super::key;
 use super::refusal::Refusal;
-use super::settings::{Mode, Settings};
+use super::settings::{MAX_EXTENSION, Mode, Settings};
 use crate::xml::{Event, Name, Namespace, Reader};
 
 pub(super) type Text = Option<Box<str>>;
@@ -64,6 +64,14 @@ pub(super) struct Source<'a, 'r> {
     /// The text decoded last.
     pub(super) decoded: String,
     pub(super) report: &'r mut Report,
+}
+
+/// A child element.
+pub(super) enum Child<'a> {
+    /// Of RFC 4575; its local name.
+    Ours(&'a str),
+    /// Of another namespace.
+    Foreign(Name<'a>),
 }
 
 impl<'a> Source<'a, '_> {
@@ -134,6 +142,27 @@ impl<'a> Source<'a, '_> {
 
     fn is_ours(&self, name: &Name<'_>) -> bool {
         name.namespace == self.ours || (self.unqualified && name.namespace == Namespace::NONE)
+    }
+
+    /// The next child element, of ours or of another namespace; `None` when the open element has ended.
+    pub(super) fn child_or_foreign(&mut self) -> Result<Option<Child<'a>>, Refusal> {
+        loop {
+            match self.xml.read_markup()? {
+                Some(Event::Start(name)) if self.is_ours(&name) => {
+                    return Ok(Some(Child::Ours(name.local)));
+                }
+                Some(Event::Start(name)) => return Ok(Some(Child::Foreign(name))),
+                Some(Event::Text(_)) => {}
+                Some(Event::End) | None => return Ok(None),
+            }
+        }
+    }
+
+    /// Key and source of the foreign element just begun; none when it is longer than what is kept (CONF-60).
+    pub(super) fn foreign(&mut self, name: Name<'a>) -> Result<Option<(String, &'a str)>, Refusal> {
+        let key = format!("{} {}", self.xml.namespace_name(name.namespace), name.local);
+        let xml = self.xml.skip_raw()?;
+        Ok((key.len() + xml.len() <= MAX_EXTENSION).then_some((key, xml)))
     }
 
     /// The next child element of ours, foreign ones passed over; `None` when the open element has ended.

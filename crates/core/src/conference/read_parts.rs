@@ -8,10 +8,14 @@ use smallvec::SmallVec;
 
 use super::deviation::DeviationCode;
 use super::document::{Listed, ListedSidebar, Parts, State, Users};
-use super::info::{AvailableMedium, ConferenceState, Description, HostInfo, UriEntry};
-use super::read::Source;
+use super::info::{
+    AvailableMedium, ConferenceState, Description, HostInfo, InfoExtension, UriEntry,
+};
+use super::read::{Child, Source};
 use super::record::{Record, SEGMENT};
 use super::refusal::Refusal;
+use super::settings::MAX_EXTENSIONS;
+use crate::xml::Name;
 
 /// RFC 4575 §5.8.5.
 pub(super) const MEDIA_STATUS: &[&str] = &["sendrecv", "sendonly", "recvonly", "inactive"];
@@ -19,14 +23,22 @@ pub(super) const MEDIA_STATUS: &[&str] = &["sendrecv", "sendonly", "recvonly", "
 /// Where users stand in what is packed, with their states.
 type Pieces = SmallVec<[(State, usize, usize); 4]>;
 
-impl Source<'_, '_> {
+impl<'a> Source<'a, '_> {
     /// The children of the root or of a sidebar entry, whichever is open.
     pub(super) fn read_parts(&mut self, full: bool) -> Result<Parts, Refusal> {
         let mut parts = Parts::default();
-        while let Some(child) = self.child()? {
+        while let Some(child) = self.child_or_foreign()? {
+            let child = match child {
+                Child::Ours(child) => child,
+                Child::Foreign(name) => {
+                    self.keep_extension(&mut parts.extensions, name, false)?;
+                    continue;
+                }
+            };
             match child {
                 "conference-description" if parts.description.is_none() => {
-                    parts.description = Some(self.read_description()?);
+                    let description = self.read_description(&mut parts.extensions)?;
+                    parts.description = Some(description);
                 }
                 "host-info" if parts.host_info.is_none() => {
                     parts.host_info = Some(self.read_host_info()?);
@@ -49,9 +61,40 @@ impl Source<'_, '_> {
         Ok(parts)
     }
 
-    fn read_description(&mut self) -> Result<Description, Refusal> {
+    /// An element of another namespace; those above the limits are passed over.
+    fn keep_extension(
+        &mut self,
+        extensions: &mut Vec<InfoExtension>,
+        name: Name<'a>,
+        in_description: bool,
+    ) -> Result<(), Refusal> {
+        if let Some((key, xml)) = self.foreign(name)?
+            && extensions.len() < MAX_EXTENSIONS
+        {
+            let (namespace, local) = key.rsplit_once(' ').unwrap_or_default();
+            extensions.push(InfoExtension {
+                in_description,
+                namespace: namespace.into(),
+                local: local.into(),
+                xml: xml.into(),
+            });
+        }
+        Ok(())
+    }
+
+    fn read_description(
+        &mut self,
+        extensions: &mut Vec<InfoExtension>,
+    ) -> Result<Description, Refusal> {
         let mut it = Description::default();
-        while let Some(child) = self.child()? {
+        while let Some(child) = self.child_or_foreign()? {
+            let child = match child {
+                Child::Ours(child) => child,
+                Child::Foreign(name) => {
+                    self.keep_extension(extensions, name, true)?;
+                    continue;
+                }
+            };
             match child {
                 "display-text" => self.text_into(&mut it.display_text)?,
                 "subject" => self.text_into(&mut it.subject)?,

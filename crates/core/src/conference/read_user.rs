@@ -10,14 +10,15 @@ use smallvec::SmallVec;
 use super::deviation::DeviationCode;
 use super::document::State;
 use super::groups::UserGroups;
-use super::read::{Source, is_space, trim};
+use super::read::{Child, Source, is_space, trim};
 use super::record::{
     DELETED, DISCONNECTION_METHOD, ENDPOINT_STATUS, JOINING_METHOD, MEDIA_STATUS, NO, PARTIAL,
     Words, YES, put, put_word, tag,
 };
 use super::refusal::Refusal;
+use super::settings::MAX_EXTENSIONS;
 use super::when::is_date_time;
-use crate::xml::Namespace;
+use crate::xml::{Name, Namespace};
 
 /// Which groups of a user or an endpoint have been packed.
 #[derive(Debug, Default)]
@@ -77,7 +78,15 @@ impl<'a> Source<'a, '_> {
         let mut packed = Packed::default();
         let mut endpoints = Keys::new();
         let mut count = 0;
-        while let Some(child) = self.child()? {
+        let mut extensions = 0;
+        while let Some(child) = self.child_or_foreign()? {
+            let child = match child {
+                Child::Ours(child) => child,
+                Child::Foreign(name) => {
+                    self.pack_extension(&mut packed, tag::EXTENSION, name, &mut extensions)?;
+                    continue;
+                }
+            };
             match child {
                 "display-text" => self.pack_text(&mut packed, tag::DISPLAY_TEXT)?,
                 "associated-aors" if packed.is_new(tag::AORS) => self.read_aors()?,
@@ -112,6 +121,25 @@ impl<'a> Source<'a, '_> {
                 attribute.local == "yourown" && attribute.namespace != Namespace::XMLNS
             })
             .map(|attribute| !matches!(trim(&attribute.value()), "false" | "0"))
+    }
+
+    /// An element of another namespace, as it stands; those above the limits are passed over (CONF-60).
+    fn pack_extension(
+        &mut self,
+        packed: &mut Packed,
+        tag: u8,
+        name: Name<'a>,
+        count: &mut usize,
+    ) -> Result<(), Refusal> {
+        *count += 1;
+        if let Some((key, xml)) = self.foreign(name)?
+            && *count <= MAX_EXTENSIONS
+        {
+            packed.put(tag);
+            put(&mut self.packed, tag, &key);
+            put(&mut self.packed, tag::EXTENSION_XML, xml);
+        }
+        Ok(())
     }
 
     /// A text as written, if there is none yet.
@@ -264,7 +292,16 @@ impl<'a> Source<'a, '_> {
         }
         let mut media = Keys::new();
         let mut count = 0;
-        while let Some(child) = self.child()? {
+        let mut extensions = 0;
+        while let Some(child) = self.child_or_foreign()? {
+            let child = match child {
+                Child::Ours(child) => child,
+                Child::Foreign(name) => {
+                    let tag = tag::ENDPOINT_EXTENSION;
+                    self.pack_extension(&mut packed, tag, name, &mut extensions)?;
+                    continue;
+                }
+            };
             match child {
                 "display-text" => self.pack_text(&mut packed, tag::ENDPOINT_DISPLAY_TEXT)?,
                 "referred" if packed.is_new(tag::REFERRED) => {

@@ -48,6 +48,10 @@ pub(super) mod tag {
     pub(in super::super) const MEDIA: u8 = 23;
     /// A medium without `id` begins.
     pub(in super::super) const MEDIA_UNNAMED: u8 = 24;
+    /// An element of another namespace in the endpoint; its key, namespace and local name with a blank between.
+    pub(in super::super) const ENDPOINT_EXTENSION: u8 = 25;
+    /// The same in the user, behind all endpoints.
+    pub(in super::super) const EXTENSION: u8 = 26;
 
     /// From here on: parts of what stands before.
     pub(in super::super) const WHEN: u8 = 32;
@@ -62,6 +66,8 @@ pub(super) mod tag {
     pub(in super::super) const MEDIA_LABEL: u8 = 41;
     pub(in super::super) const MEDIA_SRC_ID: u8 = 42;
     pub(in super::super) const MEDIA_STATUS: u8 = 43;
+    /// An extension element as it stands in the document.
+    pub(in super::super) const EXTENSION_XML: u8 = 44;
 }
 
 /// With this bit in its tag an item is a word: one byte, its place in [`WORDS`], instead of length and text.

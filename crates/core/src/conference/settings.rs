@@ -36,6 +36,11 @@ pub struct Limits {
     pub sidebars: usize,
 }
 
+/// Extension elements kept of a user, and of an endpoint; more are passed over.
+pub const MAX_EXTENSIONS: usize = 16;
+/// Bytes kept of an extension element; a longer one is passed over.
+pub const MAX_EXTENSION: usize = 4096;
+
 impl Limits {
     /// Users held.
     pub const USERS: usize = 20_000;

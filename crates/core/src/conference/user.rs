@@ -124,6 +124,11 @@ impl User {
         })
     }
 
+    /// Elements of other namespaces in the user, for hosts that know them (CONF-60, CONF-62).
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'_>> {
+        extensions(Items(self.text()), tag::EXTENSION)
+    }
+
     /// The server has marked this as the row of the one who is subscribed (`yourown`).
     pub fn is_yours(&self) -> bool {
         find(self.text(), tag::YOURS).is_some_and(|word| word != NO.as_str())
@@ -133,6 +138,30 @@ impl User {
     pub fn is_anonymous(&self) -> bool {
         key::is_anonymous(self.entity())
     }
+}
+
+/// An element of another namespace than RFC 4575's, as it stands in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension<'a> {
+    /// Name of its namespace; empty for none.
+    pub namespace: &'a str,
+    /// Its local name.
+    pub local: &'a str,
+    /// The element, from its start tag to its end tag. Prefixes that are bound outside of it stay so.
+    pub xml: &'a str,
+}
+
+fn extensions<'a>(mut items: Items<'a>, tag: u8) -> impl Iterator<Item = Extension<'a>> {
+    core::iter::from_fn(move || {
+        let key = items.find(|item| item.tag == tag)?.text;
+        let (namespace, local) = key.rsplit_once(' ').unwrap_or_default();
+        let xml = items.next().map_or("", |item| item.text);
+        Some(Extension {
+            namespace,
+            local,
+            xml,
+        })
+    })
 }
 
 /// The text of an item of the user or endpoint whose items `text` begins with.
@@ -209,6 +238,13 @@ pub struct Endpoint<'a> {
 }
 
 impl<'a> Endpoint<'a> {
+    /// Elements of other namespaces in the endpoint, for hosts that know them (CONF-60, CONF-62).
+    pub fn extensions(&self) -> impl Iterator<Item = Extension<'a>> + use<'a> {
+        self.groups()
+            .filter(|group| group.tag == tag::ENDPOINT_EXTENSION)
+            .filter_map(|group| extensions(Items(group.run), tag::ENDPOINT_EXTENSION).next())
+    }
+
     /// The key; empty for an endpoint without one.
     pub fn entity(&self) -> &'a str {
         self.entity

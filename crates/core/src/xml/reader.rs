@@ -45,6 +45,8 @@ struct Open<'a> {
 pub struct Reader<'a> {
     pub(super) src: &'a str,
     pub(super) pos: usize,
+    /// Where the start tag read last begins.
+    tag_start: usize,
     /// Bytes before `src`: the byte order mark.
     pub(super) base: usize,
     pub(super) limits: Limits,
@@ -97,6 +99,7 @@ impl<'a> Reader<'a> {
         Ok(Self {
             src,
             pos,
+            tag_start: pos,
             base,
             limits,
             scope: Scope::new(limits.namespaces),
@@ -192,6 +195,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As [`Reader::skip`]; gives the element as it stands in the document, from its start tag to its end tag.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn skip_raw(&mut self) -> Result<&'a str, Error> {
+        let start = self.tag_start;
+        self.skip()?;
+        Ok(self.slice(start, self.pos))
+    }
+
     fn read_event<const TEXTS: bool>(&mut self) -> Result<Option<Event<'a>>, Error> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -264,6 +277,7 @@ impl<'a> Reader<'a> {
         }
         self.root_seen = true;
         self.run = 0;
+        self.tag_start = self.pos;
         let start = self.pos + 1;
         self.pos = start;
         let rest = self.rest_bytes();

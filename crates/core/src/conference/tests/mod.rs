@@ -4,6 +4,7 @@ mod ambiguous;
 mod causes;
 mod content;
 mod endpoints;
+mod extensions;
 mod keys;
 mod limits;
 mod packing;
