@@ -5,8 +5,11 @@
 //! would see: the event stream, the exit status, the line on standard error. Nothing here sleeps:
 //! every wait is for a message, with [`process::PATIENCE`] as its deadline, and ends with the
 //! whole transcript when that passes.
+//!
+//! [`fuzzing`] holds what the fuzz targets in `fuzz/` check, so that `tests/fuzz_short.rs` checks the same.
 
 pub mod focus;
+pub mod fuzzing;
 pub mod hosts;
 pub mod lab;
 pub mod process;

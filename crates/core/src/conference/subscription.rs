@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::applied::Need;
 use super::deviation::Report;
@@ -57,20 +57,14 @@ impl Subscription {
     }
 }
 
-/// True when the users listed, those deleted left out, have just these keys.
+/// True when the users listed, those deleted left out, have just these keys. Of users with one key the last counts.
 pub(super) fn same_keys<'l>(
     keys: &HashSet<Box<str>>,
     listed: impl Iterator<Item = &'l Listed>,
 ) -> bool {
-    let mut met: HashSet<&str> = HashSet::new();
-    for user in listed {
-        if user.state == State::Deleted {
-            continue;
-        }
-        if !keys.contains(user.entity()) {
-            return false;
-        }
-        met.insert(user.entity());
-    }
-    met.len() == keys.len()
+    let last: HashMap<&str, bool> = listed
+        .map(|user| (user.entity(), user.state == State::Deleted))
+        .collect();
+    let mut meant = last.iter().filter(|&(_, deleted)| !deleted);
+    meant.clone().count() == keys.len() && meant.all(|(key, _)| keys.contains(*key))
 }

@@ -47,10 +47,11 @@ fn same_host(a: &Uri, b: &Uri) -> bool {
     escape::same_ignoring_case(a, b) || host::ipv6(a).is_some_and(|a| Some(a) == host::ipv6(b))
 }
 
-/// True when `b` contradicts no parameter of `a`.
+/// True when `b` contradicts no parameter of `a`. Of a name written twice, which RFC 3261 §19.1.1 forbids, the first
+/// value counts, so that a URI equals itself.
 fn params_agree(a: &Uri, b: &Uri) -> bool {
-    a.params().all(|(name, value)| match b.param(name) {
-        Some(other) => escape::same_ignoring_case(value.unwrap_or_default(), other),
+    a.params().all(|(name, _)| match b.param(name) {
+        Some(other) => escape::same_ignoring_case(a.param(name).unwrap_or_default(), other),
         None => !DECISIVE
             .iter()
             .any(|decisive| escape::same_ignoring_case(decisive, name)),

@@ -65,6 +65,25 @@ pub(super) fn normal(text: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
+/// As [`normal`], and in lower case but for the digits of escapes, so that it is the normal form of itself.
+pub(super) fn normal_ignoring_case(text: &str) -> String {
+    let mut digits = 0;
+    normal(text)
+        .chars()
+        .map(|c| match (digits, c) {
+            (0, '%') => {
+                digits = 2;
+                c
+            }
+            (0, _) => c.to_ascii_lowercase(),
+            _ => {
+                digits -= 1;
+                c
+            }
+        })
+        .collect()
+}
+
 /// The text with every escape undone; none when that is not UTF-8.
 pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {

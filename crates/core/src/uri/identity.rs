@@ -2,7 +2,7 @@
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use super::phone::{self, Subscriber};
 use super::steps::{Step, Steps};
@@ -118,6 +118,16 @@ fn as_written(text: &str, form: Form) -> Identity {
     }
 }
 
+/// As written, but nobody is to see a password (URI-06).
+fn but_password(uri: &Uri, form: Form, mut steps: Steps) -> Identity {
+    steps.insert_if(Step::StripPassword, uri.password().is_some());
+    Identity {
+        canonical: format!("{uri}"),
+        steps,
+        form,
+    }
+}
+
 /// `user@host` is read as sip (URI-18), a global number as tel.
 fn supply_scheme(text: &str, fault: UriError) -> Result<String, UriError> {
     if fault != UriError::NoScheme {
@@ -147,16 +157,14 @@ fn address(text: &str, uri: &Uri, rules: &IdentityRules, mut steps: Steps) -> Id
         .host()
         .and_then(|host| host::canonical(host, &mut host_steps))
     else {
-        return as_written(text, Form::Unreadable(UriError::Host));
+        let form = Form::Unreadable(UriError::Host);
+        return match uri.password() {
+            Some(_) => but_password(uri, form, steps),
+            None => as_written(text, form),
+        };
     };
     if uri.param("gr").is_some_and(str::is_empty) {
-        // As written, but nobody is to see a password.
-        let mut identity = as_written(&uri.to_string(), Form::TemporaryGruu);
-        identity.steps = steps;
-        identity
-            .steps
-            .insert_if(Step::StripPassword, uri.password().is_some());
-        return identity;
+        return but_password(uri, Form::TemporaryGruu, steps);
     }
     steps.insert_if(Step::StripPassword, uri.password().is_some());
     let port = kept_port(uri, rules, &mut steps);

@@ -45,15 +45,15 @@ fn context(value: &str) -> String {
     digits(value)
         .filter(|digits| is_global(digits))
         .or_else(|| host::canonical(value, &mut Steps::default()))
-        .unwrap_or_else(|| escape::normal(value).to_ascii_lowercase())
+        .unwrap_or_else(|| escape::normal_ignoring_case(value))
 }
 
 /// A parameter's value in the form in which RFC 3966 §4 compares it.
 fn comparable(name: &str, value: &str) -> String {
     match name {
         "phone-context" => context(value),
-        "ext" => digits(value).unwrap_or_else(|| escape::normal(value).to_ascii_lowercase()),
-        _ => escape::normal(value).to_ascii_lowercase(),
+        "ext" => digits(value).unwrap_or_else(|| escape::normal_ignoring_case(value)),
+        _ => escape::normal_ignoring_case(value),
     }
 }
 
@@ -102,7 +102,7 @@ impl<'a> Subscriber<'a> {
             .params
             .iter()
             .map(|(name, value)| {
-                let name = escape::normal(name).to_ascii_lowercase();
+                let name = escape::normal_ignoring_case(name);
                 let value = value.map(|value| comparable(&name, value));
                 (name, value)
             })
@@ -123,7 +123,7 @@ impl<'a> Subscriber<'a> {
         );
         let mut kept: Vec<(String, Option<String>)> = Vec::new();
         for (raw_name, raw_value) in &self.params {
-            let name = escape::normal(raw_name).to_ascii_lowercase();
+            let name = escape::normal_ignoring_case(raw_name);
             let counts = match name.as_str() {
                 "ext" | "isub" => true,
                 "phone-context" => !self.is_global(),

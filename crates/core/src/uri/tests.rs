@@ -96,6 +96,46 @@ fn a_password_is_never_shown() {
 }
 
 #[test]
+fn escapes_in_phone_parameters_have_one_form() {
+    // URI-02, URI-09: lower case is for letters, not for the digits of an escape.
+    let canonical = |text| identity(text, &IdentityRules::default()).canonical;
+    for text in [
+        "tel:+12;isub=%C5%91A",
+        "tel:+12;ISUB=%c5%91a",
+        "sip:+12;isub=\u{151}a@h;user=phone",
+    ] {
+        assert_eq!(canonical(text), "tel:+12;isub=%C5%91a", "{text}");
+    }
+    let local = canonical("sip:12;ext=%c5@h;user=phone");
+    assert_eq!(canonical(&local), local);
+}
+
+#[test]
+fn no_canonical_identity_shows_a_password() {
+    // URI-06, also where the rest of the text is kept as it is.
+    for (text, canonical) in [
+        ("sip:a:pw@h", "sip:a@h"),
+        ("sip:a:pw@H;gr", "sip:a@H;gr"),
+        ("sip:a:pw@\u{fffd}.com", "sip:a@\u{fffd}.com"),
+        ("1:pw@xn--a.com;gr", "sip:1@xn--a.com;gr"),
+    ] {
+        let found = identity(text, &IdentityRules::default());
+        assert_eq!(found.canonical, canonical);
+        assert!(found.steps.contains(Step::StripPassword), "{text}");
+    }
+}
+
+#[test]
+fn a_uri_with_a_parameter_written_twice_equals_itself() {
+    // RFC 3261 §19.1.1 forbids it; the first value counts, as in `Uri::param`.
+    let uri = |text| Uri::parse(text).unwrap();
+    let twice = uri("sip:a@h;x=1;x=2");
+    assert!(equal(&twice, &twice));
+    assert!(equal(&twice, &uri("sip:a@h;x=1")) && equal(&uri("sip:a@h;x=1"), &twice));
+    assert!(!equal(&twice, &uri("sip:a@h;x=2")) && !equal(&uri("sip:a@h;x=2"), &twice));
+}
+
+#[test]
 fn equality_is_that_of_the_standards() {
     // URI-02, RFC 3261 §19.1.4 with the sets that it lists; RFC 3966 §4 (URI-09…11); RFC 5954 §4.2 for IPv6
     for (a, b, expected) in [

@@ -292,3 +292,22 @@ fn what_was_learnt_ends_with_the_subscription() {
         "applied; users-full-in-partial; bob eve kim; uncertain wanted 2"
     );
 }
+
+#[test]
+fn users_listed_twice_prove_by_what_is_said_of_them_last() {
+    // Only the last user of a key counts (RFC 4575 §4.5), here that eve is none: the guess meant a replacement.
+    let gone = user("eve", "full") + &user("eve", "deleted") + &named("kim");
+    let verdicts = story(&[
+        (0, guess(6, "kim")),
+        (1, document("full 6", &users("full", &gone))),
+        (2, guess(7, "mia")),
+    ]);
+    assert_eq!(
+        verdicts,
+        [
+            "bob eve kim; uncertain wanted 6",
+            "kim; current - 6",
+            "mia; current - 7"
+        ]
+    );
+}
