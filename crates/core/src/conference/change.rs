@@ -2,10 +2,11 @@
 
 use core::fmt;
 
+use super::endpoint::Endpoint;
 use super::groups::UserGroups;
 use super::record::{Record, tag};
 use super::row::{Presence, status};
-use super::user::{Endpoint, User};
+use super::user::User;
 
 /// One change of the roster. The old roster and the changes of a document give the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -29,6 +29,7 @@ mod applied;
 mod change;
 mod deviation;
 mod document;
+mod endpoint;
 mod groups;
 mod info;
 mod key;
@@ -53,6 +54,7 @@ mod when;
 pub use applied::{Applied, Need, Outcome, RosterState};
 pub use change::{Cause, Change, Fields, RowFate};
 pub use deviation::{Deviation, DeviationCode};
+pub use endpoint::{CallInfo, Endpoint, Execution, Media};
 pub use info::{
     AvailableMedium, ConferenceState, Description, HostInfo, Info, InfoExtension, Sidebar, UriEntry,
 };
@@ -60,4 +62,4 @@ pub use refusal::Refusal;
 pub use settings::{Limits, MAX_EXTENSION, MAX_EXTENSIONS, Mode, Settings};
 pub use state::Conference;
 pub use subscription::GUESS_INTERVAL;
-pub use user::{AssociatedAor, CallInfo, Endpoint, Execution, Extension, Media, User};
+pub use user::{AssociatedAor, Extension, User};

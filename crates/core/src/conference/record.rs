@@ -214,6 +214,28 @@ pub(super) struct Group<'a> {
     pub(super) run: &'a str,
 }
 
+impl<'a> Group<'a> {
+    /// The text of a part.
+    pub(super) fn part(&self, tag: u8) -> Option<&'a str> {
+        let mut items = Items(self.run);
+        items.next();
+        part(items, self.tag, tag)
+    }
+}
+
+/// The text of a part of that which begins with `head`, which has just been read. Parts stand in order.
+pub(super) fn part<'a>(mut items: Items<'a>, head: u8, tag: u8) -> Option<&'a str> {
+    let mut last = head;
+    items
+        .find(|item| {
+            let done = item.tag >= tag || item.tag <= last;
+            last = item.tag;
+            done
+        })
+        .filter(|item| item.tag == tag)
+        .map(|item| item.text)
+}
+
 /// The groups of a text in which there are only whole ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Groups<'a>(pub(super) &'a str);

@@ -20,6 +20,7 @@
 //! ```
 
 mod chars;
+mod content;
 mod declaration;
 mod error;
 mod limits;
@@ -30,6 +31,8 @@ mod text;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ways_tests;
 
 pub use error::{Error, Fault};
 pub use limits::Limits;
