@@ -263,10 +263,14 @@ fn marked(before: &Mark, row: &Row) -> Option<What> {
 
 /// The row of a user as it is now, and the classes of the URIs on which its mark rests.
 fn row(user: &User, lists: &BlockLists) -> (Row, Classes) {
+    let mut endpoints = Vec::new();
+    if lists.uses_endpoints() {
+        endpoints.extend(user.endpoints().map(|endpoint| endpoint.entity()));
+    }
     let candidates = Candidates {
         entity: user.entity(),
         associated_aors: user.associated_aors().map(|aor| aor.uri).collect(),
-        endpoints: user.endpoints().map(|endpoint| endpoint.entity()).collect(),
+        endpoints,
         yours: user.is_yours(),
         anonymous: user.is_anonymous(),
     };

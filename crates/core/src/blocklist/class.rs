@@ -24,7 +24,8 @@ pub(super) fn is_usual(text: &str) -> bool {
 /// The class of a text written as almost all are; `None` for others.
 ///
 /// `sip:user@host:port`, also `sips`, of unreserved characters with a letter that is no hexadecimal digit in the user
-/// part, so that it cannot be a number; `tel:+digits` and `sip:+digits@host;user=phone`.
+/// part, so that it cannot be a number; `tel:+digits` and `sip:+digits@host;user=phone`; `mailto:address`, which is its own
+/// identity.
 fn usual(text: &str) -> Option<Class> {
     let text = text.as_bytes();
     if let Some(number) = text.strip_prefix(b"tel:+") {
@@ -32,6 +33,12 @@ fn usual(text: &str) -> Option<Class> {
             .iter()
             .all(u8::is_ascii_digit)
             .then(|| fold(2, number, 0));
+    }
+    if let Some(address) = text.strip_prefix(b"mailto:") {
+        let plain = address
+            .iter()
+            .all(|&b| in_host(b) || b == b'_' || b == b'@');
+        return plain.then(|| fold(3, text, 0));
     }
     let rest = text
         .strip_prefix(b"sip:")
@@ -116,6 +123,8 @@ mod tests {
             "sip:bob@example.com:5070",
             "sip:user0@10.0.0.1:70000",
             "tel:+15551234",
+            "mailto:bob@Example.com",
+            "mailto:",
             "sip:+15551234@ims.example.net;user=phone",
         ] {
             assert!(usual(text).is_some(), "{text} is usual");
@@ -144,7 +153,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_has_another_class_than_its_identity(
-            scheme in "sip:|sips:|SIP:|tel:|",
+            scheme in "sip:|sips:|SIP:|tel:|mailto:|",
             user in "[+]?[a-gA-G0-9._%-]{0,6}[gz~]?@?",
             host in "[a-cA-C0-9.-]{0,6}(x|\\.invalid|INVALID|\\.)?",
             tail in "(:[0-9]{0,6})?(;user=phone|;gr|;user=ip|\\?a=b| )?",

@@ -87,6 +87,11 @@ impl BlockLists {
         Changed::Everything
     }
 
+    /// Whether endpoint entities take part in matching.
+    pub(crate) const fn uses_endpoints(&self) -> bool {
+        self.match_endpoints
+    }
+
     /// Sets up a source at the end of the order, if there is none of this name. It counts as configured at once: until
     /// its first update nobody is clear.
     pub fn configure(&mut self, source: &str) -> Changed {

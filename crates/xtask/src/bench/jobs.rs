@@ -14,8 +14,8 @@ use rollmark_core::message::{Headers, Response};
 use rollmark_core::profile::Registration;
 use rollmark_core::xml;
 
-use super::anchors;
 use super::documents::{self, Detail};
+use super::{anchors, counting};
 
 /// Seed of all documents.
 pub(super) const SEED: u64 = 1;
@@ -61,7 +61,8 @@ pub(crate) fn measure(measure: &Measure) -> ExitCode {
             }
         }
         Job::Remark => {
-            let (mut engine, account) = watching(measure.users);
+            let document = documents::full(measure.users, Detail::Brief, SEED);
+            let (mut engine, account, _) = watching(&document);
             for time in 0..measure.times {
                 engine.handle_block_list(account, LIST, list(&[time % measure.users]));
                 // The list, and of the one who was blocked and the one who is: the row, the mark.
@@ -86,8 +87,13 @@ pub(crate) fn measure(measure: &Measure) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// An engine that watches a conference with that many users, and has a block list.
-fn watching(users: usize) -> (Engine, AccountId) {
+/// Allocations of an engine that is notified of a full document: state, roster, marks, events.
+pub(super) fn engine_allocations(document: &str) -> usize {
+    watching(document).2
+}
+
+/// An engine that watches a conference of which that was told, and has a block list; allocations of the NOTIFY.
+fn watching(document: &str) -> (Engine, AccountId, usize) {
     let mut engine = Engine::new(Capabilities::DIALOG, [0; 32]);
     let mut settings = AccountSettings::new("sip:alice@example.com");
     settings.conference = self::settings();
@@ -119,12 +125,13 @@ fn watching(users: usize) -> (Engine, AccountId) {
     headers.push("Event", "conference");
     headers.push("Subscription-State", "active;expires=3600");
     headers.push("Content-Type", "application/conference-info+xml");
-    let document = documents::full(users, Detail::Brief, SEED);
-    let answer = engine.handle_notification(now, subscription, &headers, document.as_bytes());
+    let (allocations, _, answer) = counting::allocations(|| {
+        engine.handle_notification(now, subscription, &headers, document.as_bytes())
+    });
     assert_eq!(answer.status, 200);
     engine.handle_block_list(account, LIST, list(&[]));
     while engine.poll_event().is_some() {}
-    (engine, account)
+    (engine, account, allocations)
 }
 
 /// Name of the block list.
