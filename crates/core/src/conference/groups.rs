@@ -21,8 +21,24 @@ pub(super) struct UserGroups<'a> {
 /// An element of another namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ExtensionGroup<'a> {
-    key: &'a str,
+    local: &'a str,
+    namespace: &'a str,
     run: &'a str,
+}
+
+impl<'a> ExtensionGroup<'a> {
+    fn new(group: Group<'a>) -> Self {
+        Self {
+            local: group.text,
+            namespace: Items(group.run).nth(1).map_or("", |item| item.text),
+            run: group.run,
+        }
+    }
+
+    /// Elements of one name take each other's place.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.local, self.namespace) == (other.local, other.namespace)
+    }
 }
 
 /// Tags from [`tag::YOURS`] to [`tag::CASCADED_FOCUS`].
@@ -59,10 +75,7 @@ impl<'a> UserGroups<'a> {
                 tag::ENTITY => user.entity = group.text,
                 tag::YOURS..=tag::CASCADED_FOCUS => set_first(&mut user.fields, tag::YOURS, group),
                 tag::ENDPOINT => at = user.set_endpoint(group.text),
-                tag::EXTENSION => user.extensions.push(ExtensionGroup {
-                    key: group.text,
-                    run: group.run,
-                }),
+                tag::EXTENSION => user.extensions.push(ExtensionGroup::new(group)),
                 tag::STATE if full && group.text == DELETED.as_str() => {
                     user.endpoints.remove(at);
                 }
@@ -161,10 +174,7 @@ impl<'a> EndpointGroups<'a> {
                 id: None,
                 run: group.run,
             }),
-            tag::ENDPOINT_EXTENSION => self.extensions.push(ExtensionGroup {
-                key: group.text,
-                run: group.run,
-            }),
+            tag::ENDPOINT_EXTENSION => self.extensions.push(ExtensionGroup::new(group)),
             _ => set_first(&mut self.fields, tag::ENDPOINT_DISPLAY_TEXT, group),
         }
     }
@@ -228,9 +238,9 @@ fn set_first<'a>(fields: &mut [&'a str], first: u8, group: Group<'a>) {
     }
 }
 
-/// An extension element is atomic: those of a key take the place of those of that key (CONF-61).
+/// An extension element is atomic: those of a name take the place of those of that name (CONF-61).
 fn set_extensions<'a>(held: &mut Vec<ExtensionGroup<'a>>, new: &[ExtensionGroup<'a>]) {
-    held.retain(|held| new.iter().all(|new| new.key != held.key));
+    held.retain(|held| !new.iter().any(|new| new.is_like(held)));
     held.extend(new);
     // The newest are kept: partial documents without end must not make a user grow (SEC-07).
     held.drain(..held.len().saturating_sub(MAX_EXTENSIONS));

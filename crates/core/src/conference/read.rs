@@ -158,11 +158,10 @@ impl<'a> Source<'a, '_> {
         }
     }
 
-    /// Key and source of the foreign element just begun; none when it is longer than what is kept (CONF-60).
-    pub(super) fn foreign(&mut self, name: Name<'a>) -> Result<Option<(String, &'a str)>, Refusal> {
-        let key = format!("{} {}", self.xml.namespace_name(name.namespace), name.local);
+    /// The foreign element just begun, as it stands; none when it is longer than what is kept (CONF-60).
+    pub(super) fn foreign(&mut self) -> Result<Option<&'a str>, Refusal> {
         let xml = self.xml.skip_raw()?;
-        Ok((key.len() + xml.len() <= MAX_EXTENSION).then_some((key, xml)))
+        Ok((xml.len() <= MAX_EXTENSION).then_some(xml))
     }
 
     /// The next child element of ours, foreign ones passed over; `None` when the open element has ended.

@@ -68,14 +68,13 @@ impl<'a> Source<'a, '_> {
         name: Name<'a>,
         in_description: bool,
     ) -> Result<(), Refusal> {
-        if let Some((key, xml)) = self.foreign(name)?
+        if let Some(xml) = self.foreign()?
             && extensions.len() < MAX_EXTENSIONS
         {
-            let (namespace, local) = key.rsplit_once(' ').unwrap_or_default();
             extensions.push(InfoExtension {
                 in_description,
-                namespace: namespace.into(),
-                local: local.into(),
+                namespace: self.xml.namespace_name(name.namespace).into(),
+                local: name.local.into(),
                 xml: xml.into(),
             });
         }

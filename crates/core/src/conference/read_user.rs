@@ -132,11 +132,13 @@ impl<'a> Source<'a, '_> {
         count: &mut usize,
     ) -> Result<(), Refusal> {
         *count += 1;
-        if let Some((key, xml)) = self.foreign(name)?
+        if let Some(xml) = self.foreign()?
             && *count <= MAX_EXTENSIONS
         {
             packed.put(tag);
-            put(&mut self.packed, tag, &key);
+            let namespace = self.xml.namespace_name(name.namespace);
+            put(&mut self.packed, tag, name.local);
+            put(&mut self.packed, tag::EXTENSION_NAMESPACE, namespace);
             put(&mut self.packed, tag::EXTENSION_XML, xml);
         }
         Ok(())

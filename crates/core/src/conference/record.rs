@@ -48,7 +48,7 @@ pub(super) mod tag {
     pub(in super::super) const MEDIA: u8 = 23;
     /// A medium without `id` begins.
     pub(in super::super) const MEDIA_UNNAMED: u8 = 24;
-    /// An element of another namespace in the endpoint; its key, namespace and local name with a blank between.
+    /// An element of another namespace in the endpoint; its local name.
     pub(in super::super) const ENDPOINT_EXTENSION: u8 = 25;
     /// The same in the user, behind all endpoints.
     pub(in super::super) const EXTENSION: u8 = 26;
@@ -66,8 +66,9 @@ pub(super) mod tag {
     pub(in super::super) const MEDIA_LABEL: u8 = 41;
     pub(in super::super) const MEDIA_SRC_ID: u8 = 42;
     pub(in super::super) const MEDIA_STATUS: u8 = 43;
+    pub(in super::super) const EXTENSION_NAMESPACE: u8 = 44;
     /// An extension element as it stands in the document.
-    pub(in super::super) const EXTENSION_XML: u8 = 44;
+    pub(in super::super) const EXTENSION_XML: u8 = 45;
 }
 
 /// With this bit in its tag an item is a word: one byte, its place in [`WORDS`], instead of length and text.

@@ -151,13 +151,12 @@ pub struct Extension<'a> {
 
 pub(super) fn extensions<'a>(mut items: Items<'a>, tag: u8) -> impl Iterator<Item = Extension<'a>> {
     core::iter::from_fn(move || {
-        let key = items.find(|item| item.tag == tag)?.text;
-        let (namespace, local) = key.rsplit_once(' ').unwrap_or_default();
-        let xml = items.next().map_or("", |item| item.text);
+        let local = items.find(|item| item.tag == tag)?.text;
+        let mut next = || items.next().map_or("", |item| item.text);
         Some(Extension {
-            namespace,
             local,
-            xml,
+            namespace: next(),
+            xml: next(),
         })
     })
 }

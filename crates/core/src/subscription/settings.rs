@@ -18,7 +18,7 @@ pub struct Settings {
     pub expires: u32,
     /// T1 of the host; Timer N is 64 times that (RFC 6665 §4.1.2.2, SUB-41).
     pub t1: Duration,
-    /// Attempts in a row that may fail before it ends with [`EndReason::GaveUp`].
+    /// Attempts in a row that may fail before it ends with [`GaveUp`](super::EndReason::GaveUp).
     pub max_attempts: u8,
     /// False: a server that cannot be reached at the very first attempt ends it at once, as a person at a command line
     /// expects. Once a subscription has been there, a lost server is always tried again.
