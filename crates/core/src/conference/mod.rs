@@ -43,6 +43,7 @@ mod record;
 mod refusal;
 mod row;
 mod settings;
+mod spelling;
 mod state;
 mod subscription;
 mod table;

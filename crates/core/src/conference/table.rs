@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::hash::{BuildHasher as _, Hasher};
+use core::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
@@ -11,6 +11,7 @@ use super::change::Fields;
 use super::key;
 use super::record::Record;
 use super::row::Presence;
+use super::spelling;
 use super::user::User;
 
 /// A place in the table; stays the same until [`Table::compact`].
@@ -112,9 +113,7 @@ impl Table {
     }
 
     fn spelling_class(&self, key: &str) -> u64 {
-        let mut spelling = Spelling(0);
-        key::hash_spelling(key, &mut spelling);
-        self.hasher.hash_one(spelling.0)
+        self.hasher.hash_one(spelling::class(key))
     }
 
     fn slot(&self, at: SlotId) -> Option<&Slot> {
@@ -278,24 +277,3 @@ const MIN_GAPS: usize = 64;
 /// Rows that may share a class of spellings before none of them is looked for: a bound on the work that one
 /// notifier can cause.
 const MAX_SPELLINGS: usize = 64;
-
-/// Folds the bytes of a key together. Who makes keys that collide only gets none of them found by another spelling.
-struct Spelling(u64);
-
-impl Hasher for Spelling {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u8(byte);
-        }
-    }
-
-    #[inline]
-    fn write_u8(&mut self, byte: u8) {
-        // FNV-1a.
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
