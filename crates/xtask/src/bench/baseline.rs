@@ -16,6 +16,8 @@ const TOLERANCE: f64 = 0.01;
 struct Baseline {
     /// Instructions are those that this compiler made.
     compiler: String,
+    /// And on such a processor: memchr and the C library choose their code by what it can do.
+    processor: String,
     counts: Counts,
 }
 
@@ -31,10 +33,22 @@ fn compiler() -> String {
     )
 }
 
+fn processor() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    model.map_or_else(
+        || "unknown".to_owned(),
+        |model| model.trim_start_matches([' ', '\t', ':']).to_owned(),
+    )
+}
+
 /// Writes the counts down; what was done, in words.
 pub(super) fn record(counts: &Counts) -> String {
     let baseline = Baseline {
         compiler: compiler(),
+        processor: processor(),
         counts: counts.clone(),
     };
     let text = serde_json::to_string_pretty(&baseline).unwrap_or_default();
@@ -44,7 +58,8 @@ pub(super) fn record(counts: &Counts) -> String {
     }
 }
 
-/// What has changed since the counts were recorded, in words. Instructions of another compiler are not compared.
+/// What has changed since the counts were recorded, in words. Instructions of another compiler or
+/// processor are not compared.
 pub(super) fn compare(counts: &Counts) -> Vec<String> {
     let recorded: Baseline = match std::fs::read_to_string(path())
         .map_err(|fault| fault.to_string())
@@ -53,10 +68,10 @@ pub(super) fn compare(counts: &Counts) -> Vec<String> {
         Ok(recorded) => recorded,
         Err(fault) => return vec![format!("no counts to compare with: {fault}")],
     };
-    let same_compiler = recorded.compiler == compiler();
+    let same_machine = recorded.compiler == compiler() && recorded.processor == processor();
     counts
         .iter()
-        .filter(|(name, _)| same_compiler || !name.contains("instructions"))
+        .filter(|(name, _)| same_machine || !name.contains("instructions"))
         .filter_map(|(name, &count)| {
             let before = *recorded.counts.get(name)?;
             let change = count / before - 1.0;
