@@ -35,12 +35,18 @@ fn compiler() -> String {
 
 fn processor() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"));
-    model.map_or_else(
-        || "unknown".to_owned(),
-        |model| model.trim_start_matches([' ', '\t', ':']).to_owned(),
+    let value = |name: &str| {
+        info.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find(|(key, _)| key.trim() == name)
+            .map_or("?", |(_, value)| value.trim())
+    };
+    let flags = value("flags").split(' ').count();
+    format!(
+        "{}, family {}, model {}, {flags} flags",
+        value("model name"),
+        value("cpu family"),
+        value("model")
     )
 }
 
