@@ -112,6 +112,23 @@ impl<'a> UserGroups<'a> {
         set_extensions(&mut self.extensions, &new.extensions);
     }
 
+    /// Takes the extension data of the same user as told elsewhere. True when it differs.
+    pub(super) fn take_extensions(&mut self, other: Self) -> bool {
+        let mut differs = self.extensions != other.extensions;
+        self.extensions = other.extensions;
+        for new in other.endpoints {
+            let twin = self
+                .endpoints
+                .iter_mut()
+                .find(|held| held.entity == new.entity);
+            if let Some(held) = twin {
+                differs |= held.extensions != new.extensions;
+                held.extensions = new.extensions;
+            }
+        }
+        differs
+    }
+
     /// Packs it.
     pub(super) fn write(&self, out: &mut String) {
         put(out, tag::ENTITY, self.entity);

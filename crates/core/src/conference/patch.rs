@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::document::State;
 use super::groups::UserGroups;
-use super::record::Record;
+use super::record::{Record, has_extensions};
 use super::refusal::Refusal;
 use super::settings::Limits;
 
@@ -58,6 +58,16 @@ pub(super) fn patch_user(
         return Err(Refusal::TooManyEndpoints);
     }
     Ok(pack(&user, held.text().len() + new.text().len()))
+}
+
+/// The row held with the extension data of another that says the same otherwise; nothing when that is the same too.
+pub(super) fn with_extensions(held: &Record, new: &Record) -> Option<Record> {
+    if !has_extensions(held.text()) && !has_extensions(new.text()) {
+        return None;
+    }
+    let mut user = UserGroups::new(held.text(), true);
+    user.take_extensions(UserGroups::new(new.text(), true))
+        .then(|| pack(&user, held.text().len() + new.text().len()))
 }
 
 /// A segment of its own for one user.

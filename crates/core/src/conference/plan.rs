@@ -11,7 +11,7 @@ use super::change::{Cause, Fields};
 use super::deviation::{DeviationCode, Report};
 use super::document::{Listed, State};
 use super::key;
-use super::patch::patch_user;
+use super::patch::{patch_user, with_extensions};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::row::Presence;
@@ -144,11 +144,15 @@ impl Plan {
                     .push(Operation::Replace(slot, record, presence));
             }
             // The old segment is let go, so that not one row of each document keeps the others of it alive.
-            // So is the old record when only extension data differs, which is no change to tell (CONF-60).
-            Some((slot, user)) if full || user.text() != record.text() => {
+            Some((slot, user)) if full && user.text() == record.text() => {
                 self.operations.push(Operation::Move(slot, record));
             }
-            Some(_) => {}
+            // New extension data is no change to tell (CONF-60).
+            Some((slot, user)) => {
+                if let Some(record) = with_extensions(user.record(), &record) {
+                    self.operations.push(Operation::Move(slot, record));
+                }
+            }
         }
         Ok(())
     }

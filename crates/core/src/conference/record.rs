@@ -163,7 +163,7 @@ pub(super) fn put_word(out: &mut String, tag: u8, word: Word) {
 }
 
 /// One item.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Item<'a> {
     pub(super) tag: u8,
     pub(super) text: &'a str,
@@ -264,6 +264,19 @@ fn is_part(tag: u8) -> bool {
         tag,
         tag::AOR_URI | tag::AOR_DISPLAY_TEXT | tag::AOR_PURPOSE | tag::ROLE | tag::LANGUAGE
     ) || tag >= tag::WHEN
+}
+
+/// There is extension data in a record.
+pub(super) fn has_extensions(text: &str) -> bool {
+    Items(text).any(|item| is_extension(item.tag))
+}
+
+/// The item is extension data.
+pub(super) fn is_extension(tag: u8) -> bool {
+    matches!(
+        tag,
+        tag::ENDPOINT_EXTENSION | tag::EXTENSION | tag::EXTENSION_NAMESPACE | tag::EXTENSION_XML
+    )
 }
 
 /// A user as held: a piece of a segment.

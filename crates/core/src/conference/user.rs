@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::endpoint::Endpoint;
 use super::key;
-use super::record::{Groups, Items, NO, Record, part, tag};
+use super::record::{Groups, Item, Items, NO, Record, is_extension, part, tag};
 use super::row::{self, Presence};
 
 /// One user of a roster as it stood when this was handed out. Cheap to clone; equal when every known field is.
@@ -172,7 +172,11 @@ fn find(text: &str, tag: u8) -> Option<&str> {
 
 impl PartialEq for User {
     fn eq(&self, other: &Self) -> bool {
-        self.number == other.number && self.text() == other.text()
+        fn known(text: &str) -> impl Iterator<Item = Item<'_>> {
+            Items(text).filter(|item| !is_extension(item.tag))
+        }
+        self.number == other.number
+            && (self.text() == other.text() || known(self.text()).eq(known(other.text())))
     }
 }
 
