@@ -149,6 +149,12 @@ impl Sidebar {
         let inner = self.content.info.sidebars_by_val.iter();
         self.content.users.len() + inner.map(Self::user_total).sum::<usize>()
     }
+
+    /// Bytes of the users of the sidebar and of those inside it.
+    pub(super) fn bytes(&self) -> usize {
+        let inner = self.content.info.sidebars_by_val.iter();
+        self.content.users.bytes() + inner.map(Self::bytes).sum::<usize>()
+    }
 }
 
 impl Info {

@@ -134,6 +134,9 @@ impl Merge<'_> {
             Reading::Delta if plan.len_merged > self.settings.limits.users => {
                 return Err(Refusal::TooManyUsers);
             }
+            Reading::Delta if plan.bytes_merged > self.settings.limits.store => {
+                return Err(Refusal::StoreFull);
+            }
             Reading::Delta => Others::Stay,
             Reading::Replacement => Others::Vanish,
         };
@@ -219,6 +222,10 @@ impl Merge<'_> {
         let users: usize = held.iter().map(Sidebar::user_total).sum();
         if users > self.settings.limits.users {
             return Err(Refusal::TooManyUsers);
+        }
+        let bytes: usize = held.iter().map(Sidebar::bytes).sum();
+        if bytes > self.settings.limits.store {
+            return Err(Refusal::StoreFull);
         }
         Ok(held)
     }

@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub(super) present_listed: usize,
     /// Rows if the listed ones are merged in.
     pub(super) len_merged: usize,
+    /// Bytes of all rows if the listed ones are merged in, or a few more.
+    pub(super) bytes_merged: usize,
     /// A listed user is partial or deleted.
     pub(super) partial: bool,
     additions: usize,
@@ -87,6 +89,7 @@ impl Plan {
             present_merged: table.present(),
             present_listed: 0,
             len_merged: table.len(),
+            bytes_merged: table.bytes(),
             partial: false,
             additions: 0,
             replaces: false,
@@ -118,7 +121,8 @@ impl Plan {
                 patch_user(held.map(|(_, user)| user.record()), &listed.record, limits)?
             }
             State::Deleted => {
-                if let Some((slot, _)) = held {
+                if let Some((slot, user)) = held {
+                    self.bytes_merged -= user.text().len();
                     self.operations.push(Operation::Remove(slot));
                     self.len_merged -= 1;
                     self.present_merged -= usize::from(was_present);
@@ -127,6 +131,8 @@ impl Plan {
                 return Ok(());
             }
         };
+        self.bytes_merged += record.text().len();
+        self.bytes_merged -= held.map_or(0, |(_, user)| user.text().len());
         let presence = Presence::of(record.text());
         let present = presence == Presence::Present;
         self.present_listed += usize::from(present);

@@ -15,6 +15,9 @@ pub enum Refusal {
     /// More users than [`Limits::users`](super::Limits::users).
     #[error("the roster would hold more users than the limit")]
     TooManyUsers,
+    /// More than [`Limits::store`](super::Limits::store).
+    #[error("the roster would take more memory than the limit")]
+    StoreFull,
     /// More endpoints than [`Limits::endpoints`](super::Limits::endpoints).
     #[error("a user would have more endpoints than the limit")]
     TooManyEndpoints,
@@ -53,6 +56,7 @@ impl Refusal {
         match self {
             Self::Malformed(_)
             | Self::TooManyUsers
+            | Self::StoreFull
             | Self::TooManyEndpoints
             | Self::TooManyMedia
             | Self::TooManySidebars => DeviationCode::MalformedBody,

@@ -34,6 +34,8 @@ pub struct Limits {
     pub media: usize,
     /// Entries of `sidebars-by-val`, and of `sidebars-by-ref`.
     pub sidebars: usize,
+    /// Bytes of all users held, those in sidebars apart: partial documents without end must not fill the memory.
+    pub store: usize,
 }
 
 /// Extension elements kept of a user, and of an endpoint; more are passed over.
@@ -50,6 +52,8 @@ impl Limits {
     pub const MEDIA: usize = 64;
     /// Sidebars of a conference.
     pub const SIDEBARS: usize = 1_024;
+    /// Bytes of all users held.
+    pub const STORE: usize = 64 << 20;
 }
 
 impl Default for Limits {
@@ -60,6 +64,7 @@ impl Default for Limits {
             endpoints: Self::ENDPOINTS,
             media: Self::MEDIA,
             sidebars: Self::SIDEBARS,
+            store: Self::STORE,
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Table {
     hasher: DefaultHashBuilder,
     len: usize,
     present: usize,
+    /// Bytes of all rows.
+    bytes: usize,
     next_number: u64,
 }
 
@@ -52,6 +54,11 @@ impl Table {
     /// How many users are present.
     pub(super) fn present(&self) -> usize {
         self.present
+    }
+
+    /// Bytes of all rows.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
@@ -127,6 +134,7 @@ impl Table {
         self.next_number += 1;
         let slot = self.slots.len();
         self.len += 1;
+        self.bytes += user.text().len();
         self.present += usize::from(user.present());
         match self.find(hash, user.entity()) {
             Some(_) => self
@@ -164,12 +172,16 @@ impl Table {
         let old = core::mem::replace(&mut held.user, new.clone());
         self.present += usize::from(new.present());
         self.present -= usize::from(old.present());
+        self.bytes += new.text().len();
+        self.bytes -= old.text().len();
         Some((old, new))
     }
 
     /// Holds the same content in another segment.
     pub(super) fn move_to(&mut self, slot: SlotId, record: Record) {
         if let Some(Some(held)) = self.slots.get_mut(slot) {
+            self.bytes -= held.user.text().len();
+            self.bytes += record.text().len();
             held.user.move_to(record);
         }
     }
@@ -177,6 +189,7 @@ impl Table {
     pub(super) fn remove(&mut self, slot: SlotId) -> Option<User> {
         let Slot { hash, class, user } = self.slots.get_mut(slot)?.take()?;
         self.len -= 1;
+        self.bytes -= user.text().len();
         self.present -= usize::from(user.present());
         let head = self.index.find_entry(hash, |&at| at == slot);
         if let Ok(entry) = head {

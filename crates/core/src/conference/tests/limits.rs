@@ -137,3 +137,52 @@ fn what_is_held_does_not_grow_over_a_limit_document_by_document() {
         );
     }
 }
+
+/// Partial documents without end must not fill the memory; what is held stays, and room made is room again.
+#[test]
+fn the_store_has_a_limit_of_its_own() {
+    const STORE: usize = 1000;
+    let mut conference = Conference::new(Settings {
+        limits: Limits {
+            store: STORE,
+            ..Limits::default()
+        },
+        ..Settings::default()
+    });
+    let bob = |size: usize| {
+        format!(
+            "<user entity='sip:bob@x' state='partial'><display-text>{}</display-text></user>",
+            "b".repeat(size)
+        )
+    };
+    apply(
+        &mut conference,
+        &document("full 1", &users("full", &named("bob"))),
+    );
+    for (version, size, fits) in [
+        (2, 900, true),
+        (2, STORE, false),
+        (3, 900, true),
+        (4, 10, true),
+        (5, 900, true),
+    ] {
+        let inner = users("partial", &bob(size));
+        let version = if fits { version } else { version + 1 };
+        let applied = apply(
+            &mut conference,
+            &document(&format!("partial {version}"), &inner),
+        );
+        let expected = if fits {
+            Outcome::Applied
+        } else {
+            Outcome::Refused(Refusal::StoreFull)
+        };
+        assert_eq!(applied.outcome, expected, "{version} {size}");
+    }
+    let held = conference
+        .users()
+        .next()
+        .and_then(User::display_text)
+        .map(str::len);
+    assert_eq!(held, Some(900));
+}
