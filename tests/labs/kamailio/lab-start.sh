@@ -130,18 +130,26 @@ kamailio -DD -E -f "$LAB_DIR/kamailio.cfg" -Y "$LAB_DIR/rt" \
 pid=$!
 echo "$pid" > "$LAB_DIR/lab.pid"
 
-# up when its HTTP side answers; one process asks until then
-if ! python3 - "$LAB_HOST" "$LAB_HTTP_PORT" "$pid" <<'PY'
-import os, sys, time, urllib.request as u
-host, port, pid = sys.argv[1], sys.argv[2], int(sys.argv[3])
+# up when its HTTP side answers; one process asks until then. A process that fails to start takes the others down a
+# moment after they have begun to answer, so the log is read once more before the lab is called ready.
+if ! python3 - "$LAB_HOST" "$LAB_HTTP_PORT" "$pid" "$LAB_DIR/kamailio.log" <<'PY'
+import sys, time, urllib.request as u
+host, port, pid, log = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 end = time.monotonic() + 20
-while time.monotonic() < end:
+
+def alive():
     try:
-        sys.exit(u.urlopen(f"http://{host}:{port}/ping", timeout=1).read() != b"pong\n")
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+while time.monotonic() < end and alive():
+    try:
+        if u.urlopen(f"http://{host}:{port}/ping", timeout=1).read() == b"pong\n":
+            time.sleep(0.1)
+            sys.exit(not alive() or "init_child failed" in open(log).read())
     except OSError:
         pass
-    if open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "Z":
-        break                           # it ended, and this script has not waited for it yet
     time.sleep(0.05)
 sys.exit(1)
 PY

@@ -301,6 +301,10 @@ impl Subscription {
         if due(self.timer_n) {
             self.timer_n = None;
             match self.phase {
+                // The host's Timer F is as long: without a response it is the server that is silent.
+                Phase::Subscribing if !self.accepted => {
+                    self.attempt_failed(now, Cause::NoAnswer, random);
+                }
                 Phase::Subscribing => self.attempt_failed(now, Cause::NoNotify, random),
                 Phase::Leaving { .. } => self.end(EndReason::Unsubscribed),
                 _ => self.lose(now, Cause::NoNotify, retry::lost(Cause::NoNotify), random),
