@@ -342,7 +342,12 @@ impl Engine {
             }
             Fact::FlowLost => {
                 for id in self.conferences() {
-                    self.with(now, id, |_, watch| watch.resync.lost());
+                    self.with(now, id, |_, watch| {
+                        // A refresh under way is on a new flow, or fails with the old one and is sent again.
+                        if !watch.subscription.is_refreshing() {
+                            watch.resync.lost();
+                        }
+                    });
                 }
             }
             Fact::Terminated { subscription } => {

@@ -164,6 +164,11 @@ impl Subscription {
         true
     }
 
+    /// A refresh awaits its response.
+    pub(crate) fn is_refreshing(&self) -> bool {
+        self.in_flight
+    }
+
     /// The flow to the notifier is gone: it must learn the new one, or its NOTIFYs go nowhere. If a refresh is under way,
     /// another one follows its response; should it fail, it is sent again anyway.
     pub(crate) fn flow_lost(&mut self, now: Duration) {
