@@ -1,6 +1,7 @@
 //! XDM documents as a tree of elements: namespaces resolved, DTDs refused, sizes limited (SEC-06, SEC-07, SEC-08).
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use quick_xml::XmlVersion;
@@ -105,7 +106,8 @@ pub(crate) struct Document {
     elements: Vec<Element>,
 }
 
-/// An element: text content is not kept.
+/// An element and where it stands in the text.
+#[allow(dead_code)] // text and places are read by what edits and evaluates documents
 #[derive(Debug)]
 pub(crate) struct Element {
     /// None without namespace, and for a prefix that is not bound (XDM-55).
@@ -116,6 +118,12 @@ pub(crate) struct Element {
     pub(crate) attributes: Vec<(String, String)>,
     /// In document order.
     pub(crate) children: Vec<Id>,
+    /// Character data directly in the element, references replaced; what is blank beside child elements is left out.
+    pub(crate) text: String,
+    /// Octets from the start of its first tag to the end of its last.
+    pub(crate) span: Range<usize>,
+    /// Octets between its two tags; empty at the end of `span` for a tag that ends in `/>`.
+    pub(crate) content: Range<usize>,
 }
 
 impl Element {
@@ -160,7 +168,9 @@ impl Document {
         let text = std::str::from_utf8(octets).map_err(|error| DocumentError::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
-        let mut reader = NsReader::from_str(text.trim_start_matches('\u{feff}'));
+        let bare = text.trim_start_matches('\u{feff}');
+        let skipped = text.len() - bare.len();
+        let mut reader = NsReader::from_str(bare);
         let config = reader.config_mut();
         config.enable_all_checks(true);
         config.expand_empty_elements = true;
@@ -169,8 +179,10 @@ impl Document {
         let mut open: Vec<Id> = Vec::new();
         let mut namespaces = HashSet::new();
         loop {
+            let start = skipped + reader.buffer_position() as usize;
             let event = reader.read_event();
             let offset = reader.buffer_position();
+            let end = skipped + offset as usize;
             match event.map_err(|source| DocumentError::Syntax { offset, source })? {
                 Event::Decl(declaration) => {
                     if let Some(Ok(declared)) = declaration.encoding()
@@ -186,33 +198,51 @@ impl Document {
                     }
                     let id = elements.len();
                     match open.last().and_then(|&parent| elements.get_mut(parent)) {
-                        Some(parent) => parent.children.push(id),
+                        Some(parent) => {
+                            parent.children.push(id);
+                            if parent.text.trim_ascii().is_empty() {
+                                parent.text.clear();
+                            }
+                        }
                         None if id == 0 => {}
                         None => return Err(DocumentError::OutsideRoot { offset }),
                     }
                     let mut element = read_tag(&tag, offset)?;
                     element.namespace = namespace_of(&tag, reader.resolver(), &mut namespaces);
+                    (element.span, element.content) = (start..end, end..end);
                     elements.push(element);
                     open.push(id);
                 }
                 Event::End(_) => {
-                    open.pop();
+                    if let Some(element) = open.pop().and_then(|id| elements.get_mut(id)) {
+                        element.span.end = end;
+                        element.content.end = start.max(element.content.start);
+                        if !element.children.is_empty() && element.text.trim_ascii().is_empty() {
+                            element.text = String::new();
+                        }
+                    }
                 }
-                Event::GeneralRef(reference) if !reference.is_char_ref() => {
-                    let name = reference.into_inner().into_owned();
-                    if resolve_predefined_entity(&name).is_none() {
-                        return Err(DocumentError::Entity { offset, name });
-                    }
-                    if open.is_empty() {
-                        return Err(DocumentError::OutsideRoot { offset });
-                    }
+                Event::GeneralRef(reference) => {
+                    let character = reference
+                        .resolve_char_ref()
+                        .map_err(|source| DocumentError::Syntax { offset, source })?;
+                    let mut buffer = [0; 4];
+                    let name = reference.into_inner();
+                    let text = match character {
+                        Some(character) => &*character.encode_utf8(&mut buffer),
+                        None => match resolve_predefined_entity(&name) {
+                            Some(text) => text,
+                            None => {
+                                let name = name.into_owned();
+                                return Err(DocumentError::Entity { offset, name });
+                            }
+                        },
+                    };
+                    take_text(&mut elements, &open, text, offset)?;
                 }
                 Event::Text(text) if open.is_empty() && text.trim_ascii().is_empty() => {}
-                Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
-                    if open.is_empty() {
-                        return Err(DocumentError::OutsideRoot { offset });
-                    }
-                }
+                Event::Text(text) => take_text(&mut elements, &open, &text, offset)?,
+                Event::CData(text) => take_text(&mut elements, &open, &text, offset)?,
                 Event::DocType(_) => return Err(DocumentError::Doctype { offset }),
                 Event::Comment(_) | Event::PI(_) | Event::Empty(_) => {}
                 Event::Eof => break,
@@ -229,12 +259,30 @@ impl Document {
     }
 }
 
+/// Adds to the text of the innermost open element.
+fn take_text(
+    elements: &mut [Element],
+    open: &[Id],
+    text: &str,
+    offset: u64,
+) -> Result<(), DocumentError> {
+    let element = open.last().and_then(|&id| elements.get_mut(id));
+    let element = element.ok_or(DocumentError::OutsideRoot { offset })?;
+    if element.children.is_empty() || !text.trim_ascii().is_empty() {
+        element.text.push_str(text);
+    }
+    Ok(())
+}
+
 fn read_tag(tag: &BytesStart<'_>, offset: u64) -> Result<Element, DocumentError> {
     let mut element = Element {
         namespace: None,
         name: tag.local_name().as_ref().to_owned(),
         attributes: Vec::new(),
         children: Vec::new(),
+        text: String::new(),
+        span: 0..0,
+        content: 0..0,
     };
     for (n, attribute) in tag.attributes().enumerate() {
         if n == MAX_ATTRIBUTES {
@@ -313,6 +361,35 @@ mod tests {
         let root = document.element(Document::ROOT).unwrap();
         assert_eq!(root.attributes.len(), 1);
         assert_eq!(root.attribute("uri"), Some("sip:a&b@c"));
+    }
+
+    #[test]
+    fn text_and_places_are_kept() {
+        let text =
+            "\u{feff}<a>\n <b x='1'> one &amp; <![CDATA[<two>]]>&#33;</b>\n <c/>\n <d></d></a>";
+        let document = Document::parse(text.as_bytes()).unwrap();
+        let shown = document.elements.iter().map(|element| {
+            let text = |range: &Range<usize>| text.get(range.clone()).unwrap();
+            (
+                element.text.as_str(),
+                text(&element.span),
+                text(&element.content),
+            )
+        });
+        let inner = "\n <b x='1'> one &amp; <![CDATA[<two>]]>&#33;</b>\n <c/>\n <d></d>";
+        assert_eq!(
+            shown.collect::<Vec<_>>(),
+            [
+                ("", text.trim_start_matches('\u{feff}'), inner),
+                (
+                    " one & <two>!",
+                    "<b x='1'> one &amp; <![CDATA[<two>]]>&#33;</b>",
+                    " one &amp; <![CDATA[<two>]]>&#33;"
+                ),
+                ("", "<c/>", ""),
+                ("", "<d></d>", ""),
+            ]
+        );
     }
 
     /// SEC-06, SEC-08.
