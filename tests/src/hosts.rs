@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use rollmark_core::account::{AccountId, AccountSettings};
-use rollmark_core::engine::{ConferenceId, Engine, Event, What};
+use rollmark_core::engine::{Engine, Event, WatchId, What};
 use rollmark_core::header;
 use rollmark_core::host::{
     Action, Answer, Capabilities, Fact, HostKind, SubscriptionId, TransactionId,
@@ -53,7 +53,7 @@ pub struct World {
     /// The simulated time.
     pub now: Duration,
     /// The conference that is watched.
-    pub conference: ConferenceId,
+    pub conference: WatchId,
     /// The account that watches it.
     pub account: AccountId,
     kind: HostKind,

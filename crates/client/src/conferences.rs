@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
-use rollmark_core::engine::{ConferenceId, WatchError, What};
+use rollmark_core::engine::{WatchError, WatchId, What};
 use rollmark_core::host::Capabilities;
 use rollmark_core::profile::Registration;
 use tokio::sync::{mpsc, oneshot};
@@ -134,7 +134,7 @@ impl Conferences {
 #[derive(Debug)]
 pub struct Conference {
     commands: mpsc::UnboundedSender<Command>,
-    id: ConferenceId,
+    id: WatchId,
     queue: mpsc::Receiver<Event>,
     lagged: Arc<AtomicBool>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
-use rollmark_core::engine::{ConferenceId, Engine, WatchError, What};
+use rollmark_core::engine::{Engine, WatchError, WatchId, What};
 use rollmark_core::host::{Action, Capabilities};
 use rollmark_core::profile::Registration;
 use tokio::sync::{mpsc, oneshot};
@@ -24,16 +24,16 @@ pub(crate) enum Command {
     AddSource(AccountId, String, AbortHandle),
     BlockList(AccountId, String, Update),
     Registration(AccountId, Registration),
-    Resynchronise(ConferenceId),
+    Resynchronise(WatchId),
     Stop(Duration, oneshot::Sender<()>),
     Subscribe {
         account: AccountId,
         uri: String,
         events: mpsc::Sender<Event>,
         lagged: Arc<AtomicBool>,
-        reply: oneshot::Sender<Result<ConferenceId, WatchError>>,
+        reply: oneshot::Sender<Result<WatchId, WatchError>>,
     },
-    Unsubscribe(ConferenceId),
+    Unsubscribe(WatchId),
 }
 
 /// The consumer of one conference's events.
@@ -65,7 +65,7 @@ struct Driver {
     engine: Engine,
     started: Instant,
     actions: mpsc::UnboundedSender<Action>,
-    consumers: HashMap<ConferenceId, Consumer>,
+    consumers: HashMap<WatchId, Consumer>,
     stopped: Vec<oneshot::Sender<()>>,
     feeds: Vec<AbortHandle>,
 }
@@ -240,7 +240,7 @@ impl Driver {
         }
         let at = self.now();
         while let Some(event) = self.engine.poll_event() {
-            let id = event.conference;
+            let id = event.watch;
             let ended = matches!(event.what, What::Ended { .. });
             if let Some(consumer) = self.consumers.get(&id) {
                 consumer.tell(at, event.what);
@@ -253,7 +253,7 @@ impl Driver {
     }
 
     /// A consumer has caught up with his queue and missed something: he gets the state and the whole roster.
-    fn resynchronise(&mut self, id: ConferenceId) {
+    fn resynchronise(&mut self, id: WatchId) {
         let at = self.now();
         let Some(consumer) = self.consumers.get(&id) else {
             return;

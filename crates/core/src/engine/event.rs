@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::ConferenceId;
+use super::WatchId;
 use crate::blocklist::SourceState;
 use crate::conference::{Cause as LeaveCause, DeviationCode, Info, RosterState};
 use crate::profile::Mode;
@@ -15,8 +15,8 @@ use crate::subscription::{Cause, EndReason, Shown};
 /// Something a user would want to see.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The conference it is about.
-    pub conference: ConferenceId,
+    /// What is watched.
+    pub watch: WatchId,
     /// What happened.
     pub what: What,
 }

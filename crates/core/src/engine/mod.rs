@@ -30,14 +30,14 @@ pub use event::{Event, State, What};
 use watch::Watch;
 pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 
-/// Names a conference that is watched. Never used again.
+/// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConferenceId(u64);
+pub struct WatchId(u64);
 
-/// Why a conference cannot be watched.
+/// Why something cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
-    /// The conference's URI is none that SIP can ask for.
+    /// The URI cannot be read.
     #[error("the conference URI {uri:?} cannot be used: {fault}")]
     Uri {
         /// As given.
@@ -70,12 +70,12 @@ pub struct Engine {
     capabilities: Capabilities,
     random: Random,
     accounts: HashMap<AccountId, Account>,
-    watches: HashMap<ConferenceId, Box<Watch>>,
+    watches: HashMap<WatchId, Box<Watch>>,
     /// Call-ID of each live dialog of a transaction host.
-    by_call_id: HashMap<String, ConferenceId>,
+    by_call_id: HashMap<String, WatchId>,
     by_transaction: HashMap<TransactionId, Sent>,
-    by_subscription: HashMap<SubscriptionId, ConferenceId>,
-    timers: BTreeSet<(Duration, ConferenceId)>,
+    by_subscription: HashMap<SubscriptionId, WatchId>,
+    timers: BTreeSet<(Duration, WatchId)>,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     next_id: u64,
@@ -86,7 +86,7 @@ pub struct Engine {
 /// A request of a transaction host that awaits its response.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
-    conference: ConferenceId,
+    watch: WatchId,
     purpose: Purpose,
     expires: u32,
     /// Attempt it belongs to; a response to an older attempt means nothing any more.
@@ -146,7 +146,7 @@ impl Engine {
         now: Duration,
         account: AccountId,
         conference: &str,
-    ) -> Result<ConferenceId, WatchError> {
+    ) -> Result<WatchId, WatchError> {
         let uri = Uri::parse(conference).map_err(|fault| WatchError::Uri {
             uri: conference.to_string(),
             fault,
@@ -165,7 +165,7 @@ impl Engine {
             return Err(WatchError::Identity { uri, fault });
         }
         let watch = Watch::new(account, &held.settings, conference, self.capabilities.kind);
-        let id = ConferenceId(self.fresh_id());
+        let id = WatchId(self.fresh_id());
         self.watches.insert(id, Box::new(watch));
         self.tell_lists(id, account, None);
         self.with(now, id, |_, watch| watch.subscription.start(now));
@@ -173,8 +173,8 @@ impl Engine {
     }
 
     /// Ends a subscription; an [`What::Ended`] follows (SUB-66…68).
-    pub fn unsubscribe(&mut self, now: Duration, conference: ConferenceId) {
-        self.with(now, conference, |_, watch| {
+    pub fn unsubscribe(&mut self, now: Duration, id: WatchId) {
+        self.with(now, id, |_, watch| {
             watch.subscription.unsubscribe(now);
         });
     }
@@ -182,54 +182,50 @@ impl Engine {
     /// Ends all subscriptions; whatever is not ended after `patience` is abandoned (SW-13).
     pub fn stop(&mut self, now: Duration, patience: Duration) {
         self.deadline = Some(now + patience);
-        for id in self.conferences() {
+        for id in self.watches() {
             self.unsubscribe(now, id);
         }
     }
 
-    /// Removes a conference that has ended; its roster is gone. One that has not ended stays.
-    pub fn remove(&mut self, conference: ConferenceId) {
+    /// Removes what has ended; its roster is gone. One that has not ended stays.
+    pub fn remove(&mut self, id: WatchId) {
         if self
             .watches
-            .get(&conference)
+            .get(&id)
             .is_some_and(|watch| watch.subscription.is_ended())
-            && let Some(watch) = self.watches.remove(&conference)
+            && let Some(watch) = self.watches.remove(&id)
         {
             self.forget_dialog(&watch);
             if let Some(at) = watch.armed {
-                self.timers.remove(&(at, conference));
+                self.timers.remove(&(at, id));
             }
         }
     }
 
-    /// Conferences held, ended ones included until they are removed.
+    /// All that is watched, ended ones included until they are removed.
     #[must_use]
-    pub fn conferences(&self) -> Vec<ConferenceId> {
+    pub fn watches(&self) -> Vec<WatchId> {
         let mut ids: Vec<_> = self.watches.keys().copied().collect();
         ids.sort_unstable();
         ids
     }
 
-    /// The conference's URI as given.
+    /// The URI subscribed to, as given.
     #[must_use]
-    pub fn conference_uri(&self, conference: ConferenceId) -> Option<&str> {
-        self.watches
-            .get(&conference)
-            .map(|watch| watch.uri.as_str())
+    pub fn target(&self, id: WatchId) -> Option<&str> {
+        self.watches.get(&id).map(|watch| watch.uri.as_str())
     }
 
     /// The roster as it stands.
     #[must_use]
-    pub fn roster(&self, conference: ConferenceId) -> Option<&Roster> {
-        self.watches.get(&conference).map(|watch| &watch.roster)
+    pub fn roster(&self, id: WatchId) -> Option<&Roster> {
+        self.watches.get(&id).map(|watch| &watch.roster)
     }
 
     /// The state as last told.
     #[must_use]
-    pub fn state(&self, conference: ConferenceId) -> Option<State> {
-        self.watches
-            .get(&conference)
-            .and_then(|watch| watch.state.clone())
+    pub fn state(&self, id: WatchId) -> Option<State> {
+        self.watches.get(&id).and_then(|watch| watch.state.clone())
     }
 
     /// State of every block-list source of an account, in order of precedence.
@@ -262,7 +258,7 @@ impl Engine {
     }
 
     /// Tells the state of one source, or of all that have reported.
-    fn tell_lists(&mut self, id: ConferenceId, account: AccountId, only: Option<&str>) {
+    fn tell_lists(&mut self, id: WatchId, account: AccountId, only: Option<&str>) {
         let Some(held) = self.accounts.get(&account) else {
             return;
         };
@@ -272,7 +268,7 @@ impl Engine {
                 |only| only == status.name,
             ) {
                 self.events.push_back(Event {
-                    conference: id,
+                    watch: id,
                     what: What::BlockList {
                         source: Arc::from(status.name),
                         state: status.state,
@@ -285,7 +281,7 @@ impl Engine {
     }
 
     /// The conferences of an account that are still watched: nothing is told of one that has ended.
-    fn conferences_of(&self, account: AccountId) -> Vec<ConferenceId> {
+    fn conferences_of(&self, account: AccountId) -> Vec<WatchId> {
         let mut ids: Vec<_> = self
             .watches
             .iter()
@@ -341,7 +337,7 @@ impl Engine {
                 }
             }
             Fact::FlowLost => {
-                for id in self.conferences() {
+                for id in self.watches() {
                     self.with(now, id, |_, watch| {
                         // A refresh under way is on a new flow, or fails with the old one and is sent again.
                         if !watch.subscription.is_refreshing() {
@@ -369,7 +365,7 @@ impl Engine {
     pub fn handle_timeout(&mut self, now: Duration) {
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
-            for id in self.conferences() {
+            for id in self.watches() {
                 self.with(now, id, |_, watch| {
                     watch.subscription.abandon(EndReason::Unsubscribed);
                 });
@@ -406,15 +402,15 @@ impl Engine {
         self.events.pop_front()
     }
 
-    fn tell(&mut self, conference: ConferenceId, what: What) {
-        self.events.push_back(Event { conference, what });
+    fn tell(&mut self, id: WatchId, what: What) {
+        self.events.push_back(Event { watch: id, what });
     }
 
     /// Does something to a watch, then carries out its steps and arms its timer.
     fn with<R>(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         action: impl FnOnce(&mut Self, &mut Watch) -> R,
     ) -> Option<R> {
         // Taken out for the time being, so that the engine's own parts stay at hand.
@@ -426,10 +422,10 @@ impl Engine {
     }
 
     fn sent_in(&self, subscription: SubscriptionId) -> Option<Sent> {
-        let conference = *self.by_subscription.get(&subscription)?;
-        let watch = self.watches.get(&conference)?;
+        let id = *self.by_subscription.get(&subscription)?;
+        let watch = self.watches.get(&id)?;
         Some(Sent {
-            conference,
+            watch: id,
             purpose: watch.last_purpose,
             expires: watch.last_expires,
             attempt: watch.attempt,

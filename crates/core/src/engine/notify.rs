@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::send::{CONFERENCE_INFO, EVENT};
 use super::watch::Watch;
-use super::{ConferenceId, Engine, What};
+use super::{Engine, WatchId, What};
 use crate::conference::{DeviationCode, Outcome};
 use crate::dialog::Standing;
 use crate::header::multipart;
@@ -66,7 +66,7 @@ impl Engine {
     fn take(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         action: impl FnOnce(&mut Self, &mut Watch) -> (Answer, Option<EndReason>),
     ) -> Option<Answer> {
         let mut watch = self.watches.remove(&id)?;
@@ -80,7 +80,7 @@ impl Engine {
     fn notify_in_dialog(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
         headers: &Headers,
         body: &[u8],
@@ -144,11 +144,7 @@ impl Engine {
         self.notified(now, id, watch, headers, body)
     }
 
-    fn without_state(
-        &mut self,
-        id: ConferenceId,
-        watch: &mut Watch,
-    ) -> (Answer, Option<EndReason>) {
+    fn without_state(&mut self, id: WatchId, watch: &mut Watch) -> (Answer, Option<EndReason>) {
         self.tell_deviation(
             id,
             watch,
@@ -161,7 +157,7 @@ impl Engine {
     fn notified(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
         headers: &Headers,
         body: &[u8],

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use core::time::Duration;
 
 use super::watch::Watch;
-use super::{ConferenceId, Engine, Purpose, Sent};
+use super::{Engine, Purpose, Sent, WatchId};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
 use crate::header;
@@ -33,7 +33,7 @@ impl Engine {
         headers
     }
 
-    pub(super) fn subscribe(&mut self, id: ConferenceId, watch: &mut Watch, expires: u32) {
+    pub(super) fn subscribe(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
         let Some(account) = self.accounts.get(&watch.account) else {
             return;
         };
@@ -60,7 +60,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn subscribe_again(&mut self, id: ConferenceId, watch: &mut Watch, expires: u32) {
+    pub(super) fn subscribe_again(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Initial, expires);
         } else {
@@ -69,7 +69,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn refresh(&mut self, id: ConferenceId, watch: &mut Watch, expires: u32) {
+    pub(super) fn refresh(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Refresh, expires);
         } else if let Some(subscription) = watch.handle {
@@ -83,7 +83,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn send_unsubscribe(&mut self, id: ConferenceId, watch: &mut Watch) {
+    pub(super) fn send_unsubscribe(&mut self, id: WatchId, watch: &mut Watch) {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Unsubscribe, 0);
         } else if let Some(subscription) = watch.handle {
@@ -114,7 +114,7 @@ impl Engine {
         }
     }
 
-    fn send(&mut self, id: ConferenceId, watch: &mut Watch, purpose: Purpose, expires: u32) {
+    fn send(&mut self, id: WatchId, watch: &mut Watch, purpose: Purpose, expires: u32) {
         let made = watch.dialog.as_ref().is_some_and(Dialog::is_made);
         let kind = if made { Kind::InDialog } else { Kind::Initial };
         let headers = self.headers(watch, kind, expires);
@@ -130,7 +130,7 @@ impl Engine {
         self.by_transaction.insert(
             transaction,
             Sent {
-                conference: id,
+                watch: id,
                 purpose,
                 expires,
                 attempt: watch.attempt,
@@ -159,7 +159,7 @@ impl Engine {
     }
 
     pub(super) fn handle_final(&mut self, now: Duration, sent: Sent, response: &Response) {
-        self.with(now, sent.conference, |engine, watch| {
+        self.with(now, sent.watch, |engine, watch| {
             if !watch.awaits(sent) {
                 return;
             }
@@ -200,7 +200,7 @@ impl Engine {
         if !dialog.handle_challenge(response, &mut self.random) {
             return false;
         }
-        self.send(sent.conference, watch, sent.purpose, sent.expires);
+        self.send(sent.watch, watch, sent.purpose, sent.expires);
         true
     }
 
@@ -224,7 +224,7 @@ impl Engine {
         };
         if !has_contact && sent.purpose == Purpose::Initial {
             self.tell_deviation(
-                sent.conference,
+                sent.watch,
                 watch,
                 DeviationCode::ContactMissing,
                 "the 2xx to SUBSCRIBE has no usable Contact (RFC 6665 §4.2.1.1)",
@@ -236,7 +236,7 @@ impl Engine {
             .and_then(header::delta_seconds);
         if granted.is_some_and(|granted| granted > sent.expires) {
             self.tell_deviation(
-                sent.conference,
+                sent.watch,
                 watch,
                 DeviationCode::ExpiresLongerThanAsked,
                 "the 2xx grants a longer life than was asked for (RFC 6665 §4.2.1.1)",
@@ -245,7 +245,7 @@ impl Engine {
     }
 
     pub(super) fn handle_failure(&mut self, now: Duration, sent: Sent, failure: SendFailure) {
-        self.with(now, sent.conference, |engine, watch| {
+        self.with(now, sent.watch, |engine, watch| {
             if !watch.awaits(sent) {
                 return;
             }

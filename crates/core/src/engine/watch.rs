@@ -3,7 +3,7 @@
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::{ConferenceId, Engine, Purpose, Sent, State, What};
+use super::{Engine, Purpose, Sent, State, WatchId, What};
 use crate::account::{AccountId, AccountSettings};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
@@ -162,7 +162,7 @@ impl Watch {
 
 impl Engine {
     /// Carries out the steps of a watch, asks for full state where it is needed, arms its timer.
-    pub(super) fn settle(&mut self, now: Duration, id: ConferenceId, watch: &mut Watch) {
+    pub(super) fn settle(&mut self, now: Duration, id: WatchId, watch: &mut Watch) {
         let ended = self.run_steps(now, id, watch);
         self.finish(now, id, watch, ended);
     }
@@ -171,7 +171,7 @@ impl Engine {
     pub(super) fn run_steps(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
     ) -> Option<EndReason> {
         let mut ended = None;
@@ -209,7 +209,7 @@ impl Engine {
     pub(super) fn finish(
         &mut self,
         now: Duration,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
         ended: Option<EndReason>,
     ) {
@@ -251,7 +251,7 @@ impl Engine {
     /// Tells the state if it differs from what was told last.
     pub(super) fn tell_state(
         &mut self,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
         shown: Shown,
         why: Option<Cause>,
@@ -279,7 +279,7 @@ impl Engine {
     /// Tells a SIP-side deviation, once a subscription and code.
     pub(super) fn tell_deviation(
         &mut self,
-        id: ConferenceId,
+        id: WatchId,
         watch: &mut Watch,
         code: DeviationCode,
         detail: impl Into<String>,

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::digest::Credentials;
-use rollmark_core::engine::{ConferenceId, Engine, Event};
+use rollmark_core::engine::{Engine, Event, WatchId};
 use rollmark_core::host::{Action, Capabilities, Fact, TransactionId};
 use rollmark_core::message::{Headers, Request, Response};
 use rollmark_core::profile::Registration;
@@ -16,7 +16,7 @@ pub(super) const BODY: &str = "<conference-info xmlns='urn:ietf:params:xml:ns:co
 pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) account: AccountId,
-    pub(super) conference: ConferenceId,
+    pub(super) conference: WatchId,
     pub(super) now: Duration,
     cseq: u32,
 }

@@ -10,7 +10,7 @@ use arbitrary::{Result, Unstructured};
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::{SourceState, Update, plain};
 use rollmark_core::digest::Credentials;
-use rollmark_core::engine::{ConferenceId, Engine, What};
+use rollmark_core::engine::{Engine, WatchId, What};
 use rollmark_core::host::{Action, Capabilities, Fact, HostKind, SubscriptionId, TransactionId};
 use rollmark_core::profile::Registration;
 
@@ -56,17 +56,17 @@ struct World {
     kind: HostKind,
     account: AccountId,
     now: Duration,
-    conferences: Vec<ConferenceId>,
-    ended: BTreeSet<ConferenceId>,
+    conferences: Vec<WatchId>,
+    ended: BTreeSet<WatchId>,
     dialogs: Vec<Dialog>,
     /// Which conference each Call-ID is of, by the target of its requests.
-    by_target: BTreeMap<String, ConferenceId>,
+    by_target: BTreeMap<String, WatchId>,
     pending: Vec<(TransactionId, String)>,
     handles: Vec<SubscriptionId>,
     forgotten: BTreeSet<SubscriptionId>,
-    targets: BTreeMap<SubscriptionId, ConferenceId>,
-    call_ids: BTreeMap<String, ConferenceId>,
-    sent: BTreeMap<ConferenceId, VecDeque<Duration>>,
+    targets: BTreeMap<SubscriptionId, WatchId>,
+    call_ids: BTreeMap<String, WatchId>,
+    sent: BTreeMap<WatchId, VecDeque<Duration>>,
     /// Requests that the host has brought about itself and that are still to come.
     allowed: usize,
     said: Vec<String>,
@@ -277,12 +277,12 @@ impl World {
         while let Some(event) = self.engine.poll_event() {
             self.say(format!("<- {:?}", event.what));
             assert!(
-                !self.ended.contains(&event.conference),
+                !self.ended.contains(&event.watch),
                 "something after the end\n{}",
                 self.story()
             );
             if matches!(event.what, What::Ended { .. }) {
-                self.ended.insert(event.conference);
+                self.ended.insert(event.watch);
             }
         }
         assert!(
@@ -292,7 +292,7 @@ impl World {
         );
     }
 
-    fn count(&mut self, conference: ConferenceId) {
+    fn count(&mut self, conference: WatchId) {
         if self.allowed > 0 {
             self.allowed -= 1;
             return;
@@ -319,7 +319,7 @@ impl World {
         self.now += Duration::from_secs(5);
         self.engine.handle_timeout(self.now);
         self.settle();
-        for id in self.engine.conferences() {
+        for id in self.engine.watches() {
             assert!(
                 self.ended.contains(&id),
                 "it does not end\n{}",
@@ -327,7 +327,7 @@ impl World {
             );
             self.engine.remove(id);
         }
-        assert!(self.engine.conferences().is_empty());
+        assert!(self.engine.watches().is_empty());
         assert_eq!(
             self.engine.poll_timeout(),
             None,
