@@ -1,6 +1,7 @@
 //! `cargo xtask`: what developers run besides cargo itself.
 
 mod bench;
+mod clauses;
 mod fuzz;
 
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Command {
     /// Measure speed, size and scale against the goals, side by side with other XML readers
     Bench(bench::Options),
+    /// Show which tests show which clause; fail where a clause in scope has none
+    Clauses(clauses::Options),
     /// Run every fuzz target in turn, from its seeds
     Fuzz(fuzz::Options),
     /// Do one job of the benchmark a number of times, to be counted from outside
@@ -36,6 +39,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Bench(options) => bench::run(&options),
+        Command::Clauses(options) => clauses::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Measure(measure) => bench::measure(&measure),
     }
