@@ -321,6 +321,7 @@ impl World {
                     Action::Refresh {
                         subscription,
                         headers,
+                        ..
                     }
                     | Action::Unsubscribe {
                         subscription,

@@ -52,6 +52,10 @@ pub(crate) fn body(what: &What) -> (&'static str, Value) {
                 "etag": etag,
             }),
         ),
+        What::Document { content_type, body } => (
+            "document",
+            json!({ "content_type": content_type, "bytes": body.len() }),
+        ),
         What::Deviation { code, detail } => (
             "deviation",
             json!({ "code": code.as_str(), "detail": detail }),

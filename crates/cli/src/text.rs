@@ -136,6 +136,12 @@ pub(crate) fn body(what: &What) -> Vec<String> {
             crate::json::source_state(*state),
             if *entries == 1 { "entry" } else { "entries" }
         )],
+        What::Document { content_type, body } => vec![format!(
+            "{:<12}{}, {} bytes",
+            "document",
+            safe(content_type),
+            body.len()
+        )],
         What::Deviation { code, detail } => {
             vec![format!(
                 "{:<12}{}: {}",

@@ -95,6 +95,7 @@ impl Dialog {
     pub(crate) fn request(
         &mut self,
         headers: Headers,
+        body: Vec<u8>,
         credentials: Option<&Credentials>,
     ) -> (Request, String) {
         self.local_cseq += 1;
@@ -139,7 +140,7 @@ impl Dialog {
                 };
                 let value = authorization
                     .session
-                    .authorize(credentials, "SUBSCRIBE", &uri, &[]);
+                    .authorize(credentials, "SUBSCRIBE", &uri, &body);
                 all.push(name, value);
             }
         }
@@ -147,7 +148,7 @@ impl Dialog {
             method: "SUBSCRIBE".to_string(),
             uri,
             headers: all,
-            body: Vec::new(),
+            body,
         };
         (request, next_hop)
     }

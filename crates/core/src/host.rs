@@ -83,15 +83,19 @@ pub enum Action {
         target: String,
         /// Preloaded route set, topmost first.
         route: Vec<String>,
-        /// Everything else: Event, Accept, Expires, Contact …
+        /// Everything else: Event, Accept, Expires, Contact, Content-Type where there is a body …
         headers: Headers,
+        /// Body, empty for none.
+        body: Vec<u8>,
     },
     /// Dialog host: send a SUBSCRIBE in the dialog.
     Refresh {
         /// Which dialog.
         subscription: SubscriptionId,
-        /// Event, Accept, Expires …
+        /// Event, Accept, Expires, Content-Type where there is a body …
         headers: Headers,
+        /// Body, empty for none.
+        body: Vec<u8>,
     },
     /// Dialog host or watching host: end it with Expires: 0 and go on delivering until the final NOTIFY.
     Unsubscribe {

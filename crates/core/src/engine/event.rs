@@ -76,6 +76,13 @@ pub enum What {
         /// Entity tag of the document.
         etag: Option<String>,
     },
+    /// A NOTIFY of an event package that core does not read itself brought this document.
+    Document {
+        /// Its type, `type/subtype` in lower case.
+        content_type: String,
+        /// Its content.
+        body: Arc<[u8]>,
+    },
     /// The notifier departed from the RFCs; reported once a subscription and code.
     Deviation {
         /// Which way.
@@ -107,7 +114,7 @@ pub struct State {
     pub mode: Mode,
     /// The next hop is protected (SEC-02).
     pub protected: bool,
-    /// How far the roster can be trusted.
+    /// How far the roster can be trusted; [`RosterState::None`] of an event package without one.
     pub roster: RosterState,
     /// Users that are counted but not listed.
     pub hidden_users: usize,

@@ -6,6 +6,7 @@
 
 mod event;
 mod notify;
+mod package;
 mod send;
 mod watch;
 
@@ -27,6 +28,8 @@ use crate::roster::Roster;
 use crate::subscription::{EndReason, Purpose};
 use crate::uri::{Scheme, Uri, UriError};
 pub use event::{Event, State, What};
+use package::Package;
+pub use package::{Body, PackageSettings};
 use watch::Watch;
 pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 
@@ -58,6 +61,14 @@ pub enum WatchError {
         uri: String,
         /// What is wrong with it.
         fault: UriError,
+    },
+    /// The event package cannot be asked for.
+    #[error(
+        "the Event value {event:?} does not name an event package; give a token such as `conference`"
+    )]
+    Event {
+        /// As given.
+        event: String,
     },
     /// There is no such account in this engine.
     #[error("no such account")]
@@ -147,13 +158,55 @@ impl Engine {
         account: AccountId,
         conference: &str,
     ) -> Result<WatchId, WatchError> {
-        let uri = Uri::parse(conference).map_err(|fault| WatchError::Uri {
-            uri: conference.to_string(),
+        let settings = self
+            .accounts
+            .get(&account)
+            .map(|held| held.settings.conference);
+        let Some(settings) = settings else {
+            return Err(WatchError::NoAccount);
+        };
+        let roster = Roster::new(settings, Some(conference));
+        let id = self.begin(account, conference, Package::Conference(Box::new(roster)))?;
+        self.tell_lists(id, account, None);
+        self.with(now, id, |_, watch| watch.subscription.start(now));
+        Ok(id)
+    }
+
+    /// Subscribes to an event package that core does not read itself: its documents come out as [`What::Document`].
+    ///
+    /// # Errors
+    /// When the URI is no SIP URI, the Event value names no package, or the account does not exist.
+    pub fn watch_package(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        target: &str,
+        settings: impl Into<Arc<PackageSettings>>,
+    ) -> Result<WatchId, WatchError> {
+        let settings = settings.into();
+        if crate::header::Event::parse(&settings.event).is_none() {
+            return Err(WatchError::Event {
+                event: settings.event.clone(),
+            });
+        }
+        let id = self.begin(account, target, Package::Other(settings))?;
+        self.with(now, id, |_, watch| watch.subscription.start(now));
+        Ok(id)
+    }
+
+    fn begin(
+        &mut self,
+        account: AccountId,
+        target: &str,
+        package: Package,
+    ) -> Result<WatchId, WatchError> {
+        let uri = Uri::parse(target).map_err(|fault| WatchError::Uri {
+            uri: target.to_string(),
             fault,
         })?;
         if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
             return Err(WatchError::Scheme {
-                uri: conference.to_string(),
+                uri: target.to_string(),
             });
         }
         let Some(held) = self.accounts.get(&account) else {
@@ -164,11 +217,15 @@ impl Engine {
             let uri = identity.clone();
             return Err(WatchError::Identity { uri, fault });
         }
-        let watch = Watch::new(account, &held.settings, conference, self.capabilities.kind);
+        let watch = Watch::new(
+            account,
+            &held.settings,
+            target,
+            package,
+            self.capabilities.kind,
+        );
         let id = WatchId(self.fresh_id());
         self.watches.insert(id, Box::new(watch));
-        self.tell_lists(id, account, None);
-        self.with(now, id, |_, watch| watch.subscription.start(now));
         Ok(id)
     }
 
@@ -216,10 +273,12 @@ impl Engine {
         self.watches.get(&id).map(|watch| watch.uri.as_str())
     }
 
-    /// The roster as it stands.
+    /// The roster as it stands; none of an event package without one.
     #[must_use]
     pub fn roster(&self, id: WatchId) -> Option<&Roster> {
-        self.watches.get(&id).map(|watch| &watch.roster)
+        self.watches
+            .get(&id)
+            .and_then(|watch| watch.package.roster())
     }
 
     /// The state as last told.
@@ -280,12 +339,17 @@ impl Engine {
         }
     }
 
-    /// The conferences of an account that are still watched: nothing is told of one that has ended.
+    /// The conferences of an account that are still watched: nothing is told of one that has ended, nor of lists to
+    /// another event package.
     fn conferences_of(&self, account: AccountId) -> Vec<WatchId> {
         let mut ids: Vec<_> = self
             .watches
             .iter()
-            .filter(|(_, watch)| watch.account == account && !watch.subscription.is_ended())
+            .filter(|(_, watch)| {
+                watch.account == account
+                    && watch.package.roster().is_some()
+                    && !watch.subscription.is_ended()
+            })
             .map(|(id, _)| *id)
             .collect();
         ids.sort_unstable();
@@ -299,7 +363,10 @@ impl Engine {
             else {
                 continue;
             };
-            for what in watch.roster.remark(&held.lists, changed) {
+            let Some(roster) = watch.package.roster_mut() else {
+                continue;
+            };
+            for what in roster.remark(&held.lists, changed) {
                 self.tell(id, what);
             }
         }

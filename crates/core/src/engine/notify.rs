@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::send::{CONFERENCE_INFO, EVENT};
 use super::watch::Watch;
 use super::{Engine, WatchId, What};
 use crate::conference::{DeviationCode, Outcome};
@@ -55,6 +54,10 @@ impl Engine {
             return Answer::new(481);
         };
         self.take(now, id, |engine, watch| {
+            let event = headers.get("Event").and_then(Event::parse);
+            if event.is_some_and(|event| !watch.package.is_named(&event)) {
+                return (Answer::new(489), None);
+            }
             if let Some(contact) = header::addresses(headers.all("Contact")).into_iter().next() {
                 watch.server = Some(contact.uri);
             }
@@ -105,8 +108,8 @@ impl Engine {
         }
         let made = dialog.is_made();
         match headers.get("Event").and_then(Event::parse) {
-            Some(event) if event.package == EVENT && event.id.is_none() => {}
-            Some(event) if event.package == EVENT => {
+            Some(event) if watch.package.is_meant(&event) => {}
+            Some(event) if watch.package.is_named(&event) => {
                 self.tell_deviation(
                     id,
                     watch,
@@ -179,7 +182,7 @@ impl Engine {
             watch.subscription.unsubscribe(now);
         }
         // The order of the event stream: state first, the end last.
-        let ended = self.run_steps(now, id, watch);
+        let ended = self.run_steps(id, watch);
         let (shown, why) = (
             watch.subscription.shown(),
             watch.state.as_ref().and_then(|state| state.why),
@@ -226,26 +229,29 @@ impl Engine {
             return (Answer::new(415).with("Accept-Encoding", "identity"), news);
         }
         let media = headers.get("Content-Type").and_then(MediaType::parse);
-        let mut bodies: Vec<&[u8]> = Vec::new();
-        match &media {
-            Some(media) if media.is(CONFERENCE_INFO) => bodies.push(body),
+        let mut bodies: Vec<(MediaType, &[u8])> = Vec::new();
+        match media {
+            Some(media) if watch.package.accepts(&media) => bodies.push((media, body)),
             Some(media) => {
-                for part in multipart::parts(media, body).unwrap_or_default() {
-                    if part.media_type().is_some_and(|m| m.is(CONFERENCE_INFO)) {
-                        bodies.push(part.body);
+                for part in multipart::parts(&media, body).unwrap_or_default() {
+                    if let Some(media) = part.media_type().filter(|m| watch.package.accepts(m)) {
+                        bodies.push((media, part.body));
                     }
                 }
             }
             None => {}
         }
         if bodies.is_empty() {
-            return (Answer::new(415).with("Accept", CONFERENCE_INFO), news);
+            return (
+                Answer::new(415).with("Accept", &watch.package.accept()),
+                news,
+            );
         }
         let Some(account) = self.accounts.get(&watch.account) else {
             return (Answer::new(200), news);
         };
-        for body in bodies {
-            let mut more = watch.roster.apply(now, body, &account.lists);
+        for (media, body) in bodies {
+            let mut more = watch.package.read(now, &media, body, &account.lists);
             news.events.append(&mut more.events);
             news.deviations.append(&mut more.deviations);
             if news.outcome != Outcome::Ended {

@@ -1,6 +1,7 @@
 //! From the subscriber's steps to what the host sends, and from its responses back (RFC 6665 §4.1.2, SUB-01…20).
 
 use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::watch::Watch;
@@ -13,16 +14,15 @@ use crate::message::{Headers, Response};
 use crate::profile::Kind;
 use crate::subscription::Answered;
 
-/// The event package (RFC 4575 §3.1).
-pub(super) const EVENT: &str = "conference";
-/// Its document type (RFC 4575 §3.4).
-pub(super) const CONFERENCE_INFO: &str = "application/conference-info+xml";
-
 impl Engine {
-    fn headers(&self, watch: &Watch, kind: Kind, expires: u32) -> Headers {
+    /// Headers of a request that do not come from the dialog, and its body.
+    fn content(&self, watch: &Watch, kind: Kind, expires: u32) -> (Headers, Vec<u8>) {
         let mut headers = Headers::new();
-        headers.push("Event", EVENT);
-        headers.push("Accept", CONFERENCE_INFO);
+        headers.push("Event", watch.package.event());
+        let accept = watch.package.accept();
+        if !accept.is_empty() {
+            headers.push("Accept", accept);
+        }
         headers.push("Expires", expires.to_string());
         if let Some(account) = self.accounts.get(&watch.account) {
             account
@@ -30,7 +30,13 @@ impl Engine {
                 .profile
                 .decorate(kind, &account.registration, &mut headers);
         }
-        headers
+        match watch.package.body().filter(|_| expires > 0) {
+            Some(body) => {
+                headers.push("Content-Type", &body.content_type);
+                (headers, body.bytes.clone())
+            }
+            None => (headers, Vec::new()),
+        }
     }
 
     pub(super) fn subscribe(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
@@ -50,12 +56,13 @@ impl Engine {
             watch.handle = Some(subscription);
             watch.last_purpose = Purpose::Initial;
             watch.last_expires = expires;
-            let headers = self.headers(watch, Kind::Initial, expires);
+            let (headers, body) = self.content(watch, Kind::Initial, expires);
             self.actions.push_back(Action::Subscribe {
                 subscription,
                 target: watch.uri.clone(),
                 route,
                 headers,
+                body,
             });
         }
     }
@@ -75,10 +82,11 @@ impl Engine {
         } else if let Some(subscription) = watch.handle {
             watch.last_purpose = Purpose::Refresh;
             watch.last_expires = expires;
-            let headers = self.headers(watch, Kind::InDialog, expires);
+            let (headers, body) = self.content(watch, Kind::InDialog, expires);
             self.actions.push_back(Action::Refresh {
                 subscription,
                 headers,
+                body,
             });
         }
     }
@@ -89,7 +97,7 @@ impl Engine {
         } else if let Some(subscription) = watch.handle {
             watch.last_purpose = Purpose::Unsubscribe;
             watch.last_expires = 0;
-            let headers = self.headers(watch, Kind::InDialog, 0);
+            let (headers, _) = self.content(watch, Kind::InDialog, 0);
             self.actions.push_back(Action::Unsubscribe {
                 subscription,
                 headers,
@@ -117,7 +125,7 @@ impl Engine {
     fn send(&mut self, id: WatchId, watch: &mut Watch, purpose: Purpose, expires: u32) {
         let made = watch.dialog.as_ref().is_some_and(Dialog::is_made);
         let kind = if made { Kind::InDialog } else { Kind::Initial };
-        let headers = self.headers(watch, kind, expires);
+        let (headers, body) = self.content(watch, kind, expires);
         let credentials = self
             .accounts
             .get(&watch.account)
@@ -125,7 +133,7 @@ impl Engine {
         let Some(dialog) = &mut watch.dialog else {
             return;
         };
-        let (request, next_hop) = dialog.request(headers, credentials);
+        let (request, next_hop) = dialog.request(headers, body, credentials);
         let transaction = TransactionId(self.fresh_id());
         self.by_transaction.insert(
             transaction,

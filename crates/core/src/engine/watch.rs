@@ -1,14 +1,13 @@
-//! One watched conference: its subscription, its dialog, its roster, and what was last told of them (RFC 4575 §3).
+//! What is watched: its subscription, its dialog, its event package, and what was last told of them (RFC 6665 §4.1).
 
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use super::{Engine, Purpose, Sent, State, WatchId, What};
+use super::{Engine, Package, Purpose, Sent, State, WatchId, What};
 use crate::account::{AccountId, AccountSettings};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
 use crate::host::{HostKind, SubscriptionId};
-use crate::roster::Roster;
 use crate::subscription::{Cause, EndReason, Shown, Step, Subscription};
 
 /// A request for full state that did not bring it is repeated after this, doubled each time (CONF-09, SEC-18).
@@ -19,7 +18,7 @@ pub const RESYNC_BACKOFF_MAX: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) account: AccountId,
-    /// The conference as the user named it.
+    /// What is subscribed to, as the user named it.
     pub(crate) uri: String,
     pub(crate) subscription: Subscription,
     /// Transaction hosts only; none before the first attempt and after a loss.
@@ -30,7 +29,7 @@ pub(crate) struct Watch {
     /// The last request of a dialog host: what it was for, and the Expires it asked for.
     pub(crate) last_purpose: Purpose,
     pub(crate) last_expires: u32,
-    pub(crate) roster: Roster,
+    pub(crate) package: Package,
     pub(crate) server: Option<String>,
     pub(crate) last_status: Option<u16>,
     /// Answer to the last NOTIFY, for its repetition (SUB-31).
@@ -88,10 +87,12 @@ impl Watch {
         account: AccountId,
         settings: &AccountSettings,
         uri: &str,
+        package: Package,
         kind: HostKind,
     ) -> Self {
         let mut subscription = settings.subscription.clone();
         subscription.host_refreshes |= kind == HostKind::Watching;
+        subscription.expires = package.expires().unwrap_or(subscription.expires);
         Self {
             account,
             uri: uri.to_string(),
@@ -101,7 +102,7 @@ impl Watch {
             attempt: 0,
             last_purpose: Purpose::Initial,
             last_expires: 0,
-            roster: Roster::new(settings.conference, Some(uri)),
+            package,
             server: None,
             last_status: None,
             last_answer: 200,
@@ -128,7 +129,7 @@ impl Watch {
             lost_not_before: self.resync.lost_not_before,
             ..Resync::default()
         };
-        self.roster.begin_subscription();
+        self.package.begin_subscription();
     }
 
     /// True while an answer to this request means something: its attempt goes on.
@@ -140,7 +141,7 @@ impl Watch {
     fn wants_full_state(&mut self, now: Duration) -> bool {
         let resync = &mut self.resync;
         resync.at = None;
-        if self.roster.full_state().is_none() {
+        if !self.package.wants_full_state() {
             resync.outstanding = false;
             resync.tries = 0;
             return false;
@@ -163,17 +164,12 @@ impl Watch {
 impl Engine {
     /// Carries out the steps of a watch, asks for full state where it is needed, arms its timer.
     pub(super) fn settle(&mut self, now: Duration, id: WatchId, watch: &mut Watch) {
-        let ended = self.run_steps(now, id, watch);
+        let ended = self.run_steps(id, watch);
         self.finish(now, id, watch, ended);
     }
 
     /// Carries out the steps; an end is returned, for it is told last.
-    pub(super) fn run_steps(
-        &mut self,
-        now: Duration,
-        id: WatchId,
-        watch: &mut Watch,
-    ) -> Option<EndReason> {
+    pub(super) fn run_steps(&mut self, id: WatchId, watch: &mut Watch) -> Option<EndReason> {
         let mut ended = None;
         while let Some(step) = watch.subscription.poll_step() {
             match step {
@@ -201,7 +197,6 @@ impl Engine {
                 }
             }
         }
-        let _ = now;
         ended
     }
 
@@ -220,7 +215,7 @@ impl Engine {
             } else if full_state {
                 watch.subscription.refresh_now(now);
             }
-            let _ = self.run_steps(now, id, watch);
+            let _ = self.run_steps(id, watch);
         }
         if let Some(reason) = ended {
             self.tell(
@@ -267,8 +262,8 @@ impl Engine {
             server: watch.server.clone(),
             mode: account.settings.profile.mode(),
             protected: account.registration.protected,
-            roster: watch.roster.state(),
-            hidden_users: watch.roster.hidden_users(),
+            roster: watch.package.roster_state(),
+            hidden_users: watch.package.hidden_users(),
         };
         if watch.state.as_ref() != Some(&state) {
             watch.state = Some(state.clone());

@@ -1,0 +1,166 @@
+//! Event packages: what each asks for, and what becomes of the bodies of its NOTIFYs (RFC 6665 §5, RFC 4575 §3).
+//!
+//! A package that core reads itself is one more variant of [`Package`], with its arm in each function here and events of
+//! its own in [`What`]; nothing else in the engine asks which package it serves.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::What;
+use crate::blocklist::BlockLists;
+use crate::conference::RosterState;
+use crate::header::{Event, MediaType};
+use crate::roster::{News, Roster};
+
+/// The conference package (RFC 4575 §3.1).
+const CONFERENCE: &str = "conference";
+/// Its document type (RFC 4575 §3.4).
+const CONFERENCE_INFO: &str = "application/conference-info+xml";
+
+/// How to subscribe to an event package that core does not read itself. Its documents come out as [`What::Document`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageSettings {
+    /// Event value to send, its parameters included: `xcap-diff;diff-processing=no-patching`. NOTIFYs are matched by
+    /// package name and `id`, byte by byte (RFC 6665 §8.2.1, SUB-23).
+    pub event: String,
+    /// Document types that are accepted, each `type/subtype`; none means that the package's default is, whatever it is.
+    pub accept: Vec<String>,
+    /// Body of each SUBSCRIBE but the one that ends it, where the package has one (RFC 5875 §4.3).
+    pub body: Option<Body>,
+    /// Life to ask for in seconds, the package's own; none means that of the account.
+    pub expires: Option<u32>,
+}
+
+/// A body with its type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Content-Type value.
+    pub content_type: String,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+/// The event package of a watch, and what the engine holds of its resource.
+#[derive(Debug)]
+pub(crate) enum Package {
+    /// RFC 4575: documents are merged into a roster.
+    Conference(Box<Roster>),
+    /// Documents are handed on.
+    Other(Arc<PackageSettings>),
+}
+
+impl Package {
+    /// Event value to send.
+    pub(super) fn event(&self) -> &str {
+        match self {
+            Self::Conference(_) => CONFERENCE,
+            Self::Other(settings) => &settings.event,
+        }
+    }
+
+    /// Accept value to send; "" for none.
+    pub(super) fn accept(&self) -> String {
+        match self {
+            Self::Conference(_) => CONFERENCE_INFO.to_string(),
+            Self::Other(settings) => settings.accept.join(", "),
+        }
+    }
+
+    /// Body of a SUBSCRIBE.
+    pub(super) fn body(&self) -> Option<&Body> {
+        match self {
+            Self::Conference(_) => None,
+            Self::Other(settings) => settings.body.as_ref(),
+        }
+    }
+
+    /// Life to ask for, where the package has one of its own.
+    pub(super) fn expires(&self) -> Option<u32> {
+        match self {
+            Self::Conference(_) => None,
+            Self::Other(settings) => settings.expires,
+        }
+    }
+
+    /// True when the Event of a NOTIFY means this subscription.
+    pub(super) fn is_meant(&self, event: &Event<'_>) -> bool {
+        Event::parse(self.event()).is_some_and(|own| own.matches(event))
+    }
+
+    /// True when the Event of a NOTIFY names this package, whatever the id.
+    pub(super) fn is_named(&self, event: &Event<'_>) -> bool {
+        Event::parse(self.event()).is_some_and(|own| own.package == event.package)
+    }
+
+    /// True for a document type that was asked for.
+    pub(super) fn accepts(&self, media: &MediaType) -> bool {
+        match self {
+            Self::Conference(_) => media.is(CONFERENCE_INFO),
+            Self::Other(settings) => {
+                settings.accept.is_empty() || settings.accept.iter().any(|wanted| media.is(wanted))
+            }
+        }
+    }
+
+    /// A new subscription begins: what held only for the last one is forgotten.
+    pub(super) fn begin_subscription(&mut self) {
+        match self {
+            Self::Conference(roster) => roster.begin_subscription(),
+            Self::Other(_) => {}
+        }
+    }
+
+    /// Takes a document of an accepted type.
+    pub(super) fn read(
+        &mut self,
+        now: Duration,
+        media: &MediaType,
+        body: &[u8],
+        lists: &BlockLists,
+    ) -> News {
+        match self {
+            Self::Conference(roster) => roster.apply(now, body, lists),
+            Self::Other(_) => News {
+                events: alloc::vec![What::Document {
+                    content_type: [&media.kind, "/", &media.subtype].concat(),
+                    body: body.into(),
+                }],
+                ..News::default()
+            },
+        }
+    }
+
+    /// True while the whole state is to be asked for, as what is held has a gap (RFC 4575 §4.6).
+    pub(super) fn wants_full_state(&self) -> bool {
+        match self {
+            Self::Conference(roster) => roster.full_state().is_some(),
+            Self::Other(_) => false,
+        }
+    }
+
+    /// The roster of a conference.
+    pub(super) fn roster(&self) -> Option<&Roster> {
+        match self {
+            Self::Conference(roster) => Some(roster),
+            Self::Other(_) => None,
+        }
+    }
+
+    pub(super) fn roster_mut(&mut self) -> Option<&mut Roster> {
+        match self {
+            Self::Conference(roster) => Some(roster),
+            Self::Other(_) => None,
+        }
+    }
+
+    pub(super) fn roster_state(&self) -> RosterState {
+        self.roster().map_or(RosterState::None, Roster::state)
+    }
+
+    pub(super) fn hidden_users(&self) -> usize {
+        self.roster().map_or(0, Roster::hidden_users)
+    }
+}
