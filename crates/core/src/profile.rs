@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use crate::message::Headers;
+pub use crate::registration::Registration;
 
 /// Which message is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +32,6 @@ impl Mode {
             Self::Sip => "sip",
         }
     }
-}
-
-/// What the host knows about its registration; empty means that it does not know.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Registration {
-    /// URI at which this user agent is reached, for Contact (SUB-09).
-    pub contact: String,
-    /// URI of the outbound proxy; with `lr`, or it is a strict router.
-    pub outbound_proxy: Option<String>,
-    /// The path to the next hop is protected (TLS or a security association), SEC-02.
-    pub protected: bool,
 }
 
 /// Decides the headers of each message. `Plain` is the RFC 3261 core; an operator may write his own.

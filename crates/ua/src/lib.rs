@@ -99,6 +99,7 @@ impl UserAgent {
                 format!("sip:{server}{transport};lr")
             }),
             protected: settings.transport == Transport::Tls,
+            ..Registration::default()
         });
         Ok(Self {
             conferences,
