@@ -75,7 +75,7 @@ impl Conferences {
     /// Tells what the host knows of its registration; later requests use it. Without a contact the adapter names the
     /// address it sends from.
     pub fn set_registration(&self, registration: Registration) {
-        self.command(Command::Registration(self.account, registration));
+        self.command(Command::Registration(self.account, Box::new(registration)));
     }
 
     /// Adds a block-list source, after those added before. Its marks come with its first news; until then users are

@@ -23,7 +23,7 @@ pub(crate) enum Command {
     AddAccount(Box<AccountSettings>, oneshot::Sender<AccountId>),
     AddSource(AccountId, String, AbortHandle),
     BlockList(AccountId, String, Update),
-    Registration(AccountId, Registration),
+    Registration(AccountId, Box<Registration>),
     Resynchronise(WatchId),
     Stop(Duration, oneshot::Sender<()>),
     Subscribe {
@@ -188,7 +188,7 @@ impl Driver {
                 self.engine.handle_block_list(account, &source, update);
             }
             Command::Registration(account, registration) => {
-                self.engine.set_registration(account, registration);
+                self.engine.set_registration(account, *registration);
             }
             Command::Resynchronise(id) => self.resynchronise(id),
             Command::Stop(patience, reply) => {

@@ -94,8 +94,7 @@ impl World {
             settings,
             Registration {
                 contact: "sip:me@192.0.2.2".into(),
-                outbound_proxy: None,
-                protected: false,
+                ..Registration::default()
             },
         );
         let mut world = Self {
