@@ -152,7 +152,13 @@ fn identities_by_p_associated_uri() {
         ..Registration::default()
     };
     // list, default identity, registered one barred
-    let table: [(Option<&[&str]>, bool, Option<&str>, bool); 6] = [
+    type Row = (
+        Option<&'static [&'static str]>,
+        bool,
+        Option<&'static str>,
+        bool,
+    );
+    let table: [Row; 6] = [
         (None, true, Some("sip:alice@ims.test"), false),
         (
             Some(&["sip:alice@IMS.test"]),
