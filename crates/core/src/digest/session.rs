@@ -105,6 +105,34 @@ impl Session {
         digest_uri: &str,
         body: &[u8],
     ) -> String {
+        self.answer(credentials, method, digest_uri, body, None)
+    }
+
+    /// The same when the SIM finds the challenge's sequence number out of range: `auts` is its AUTS in base64, from which
+    /// the server learns the right one. Instead of RES the empty password is hashed (RFC 3310 §3.2, §3.4).
+    pub fn authorize_with_auts(
+        &mut self,
+        username: &str,
+        auts: &str,
+        method: &str,
+        digest_uri: &str,
+        body: &[u8],
+    ) -> String {
+        let credentials = Credentials {
+            username: username.into(),
+            password: "".into(),
+        };
+        self.answer(&credentials, method, digest_uri, body, Some(auts))
+    }
+
+    fn answer(
+        &mut self,
+        credentials: &Credentials,
+        method: &str,
+        digest_uri: &str,
+        body: &[u8],
+        auts: Option<&str>,
+    ) -> String {
         self.nonce_count = self.nonce_count.saturating_add(1);
         let count = format!("{:08x}", self.nonce_count);
         let username: Cow<'_, str> = if self.userhash {
@@ -136,6 +164,9 @@ impl Session {
         }
         if self.userhash {
             push_token(&mut out, "userhash", "true");
+        }
+        if let Some(auts) = auts {
+            push_quoted(&mut out, "auts", auts);
         }
         out
     }

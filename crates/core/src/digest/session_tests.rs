@@ -95,6 +95,33 @@ fn the_example_of_rfc_2617_comes_out_and_the_count_goes_up() {
     assert_eq!(session.nonce_count(), 2);
 }
 
+/// RFC 7616 §3.9.2, with the two hashes that its erratum gives: those in its text are of no known function.
+#[test]
+fn the_example_of_rfc_7616_with_a_hidden_user_name_comes_out() {
+    let challenge = challenge(
+        "Digest realm=\"api@example.org\", qop=\"auth\", algorithm=SHA-512-256, \
+         nonce=\"5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK\", \
+         opaque=\"HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS\", charset=UTF-8, userhash=true",
+    );
+    let cnonce = "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v";
+    let mut session = Session::new(&challenge, cnonce.into()).unwrap();
+    let answer = session.authorize(
+        &credentials("J\u{e4}s\u{f8}n Doe", "Secret, or not?"),
+        "GET",
+        "/doe.json",
+        b"",
+    );
+    assert_eq!(
+        param(&answer, "username").as_deref(),
+        Some("793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b")
+    );
+    assert_eq!(
+        response(&answer),
+        "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5"
+    );
+    assert_eq!(param(&answer, "userhash").as_deref(), Some("true"));
+}
+
 /// RFC 7616 §3.4.1–3.4.4, RFC 8760 §2.6.
 #[test]
 fn each_form_of_challenge_gets_its_form_of_answer() {
@@ -174,6 +201,52 @@ fn a_binary_password_of_a_sim_is_hashed_octet_by_octet() {
     );
     assert_eq!(response(&answer), "8922b39c43330c5618369e076cf0c875");
     assert_eq!(param(&answer, "algorithm").as_deref(), Some("AKAv1-MD5"));
+}
+
+const RFC3310_CHALLENGE: &str = r#"Digest
+    realm="RoamingUsers@mobile.biz", nonce="CjPk9mRqNuT25eRkajM09uTl9nM09uTl9nMz5OX25PZz==",
+    opaque="5ccc069c403ebaf9f0171e9517f40e41", algorithm=AKAv1-MD5"#;
+
+/// IMS-37, RFC 3310 §6.1: the challenge of its example, answered with RES and with the integrity of the body; each request
+/// with its own method and URI.
+#[test]
+fn a_sim_answers_the_challenge_of_rfc_3310() {
+    let challenge = challenge(&format!("{RFC3310_CHALLENGE}, qop=\"auth-int\""));
+    let aka = crate::digest::Policy {
+        aka: true,
+        ..Default::default()
+    };
+    assert_eq!(
+        aka.choose(core::slice::from_ref(&challenge)),
+        Some(&challenge)
+    );
+    let mut session = Session::new(&challenge, "0a4f113b".into()).unwrap();
+    let res = vec![0xa5, 0x42, 0x11, 0xd5, 0xe3, 0xba, 0x50, 0xbf];
+    let jon = credentials("jon.dough@mobile.biz", res);
+    let answer = session.authorize(&jon, "REGISTER", "sip:home.mobile.biz", b"");
+    assert_eq!(response(&answer), "68c889a2a947e5cf9e4390b3f3ddc4a2");
+    assert_eq!(param(&answer, "auts"), None);
+    let other = session.authorize(&jon, "SUBSCRIBE", "sip:conf@mobile.biz", b"");
+    assert_eq!(param(&other, "uri").as_deref(), Some("sip:conf@mobile.biz"));
+    assert_eq!(param(&other, "nc").as_deref(), Some("00000002"));
+    assert_ne!(response(&other), response(&answer));
+}
+
+/// RFC 3310 §3.2, §3.4: with AUTS the password is the empty one.
+#[test]
+fn a_sim_that_is_out_of_step_says_so() {
+    let challenge = challenge(&format!("{RFC3310_CHALLENGE}, qop=\"auth\""));
+    let mut session = Session::new(&challenge, "0a4f113b".into()).unwrap();
+    let answer = session.authorize_with_auts(
+        "jon.dough@mobile.biz",
+        "5PYxMuX2NOT2NeQ=",
+        "REGISTER",
+        "sip:home.mobile.biz",
+        b"",
+    );
+    assert_eq!(response(&answer), "f15b3560c93bda0ec3ad1ac752e422ed");
+    assert_eq!(param(&answer, "auts").as_deref(), Some("5PYxMuX2NOT2NeQ="));
+    assert_eq!(param(&answer, "nc").as_deref(), Some("00000001"));
 }
 
 /// RFC 7616 §3.4.5: what is hashed is the text without quotes and escapes, in UTF-8.
