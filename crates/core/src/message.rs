@@ -110,20 +110,28 @@ impl<N: Into<String>, V: AsRef<str>> FromIterator<(N, V)> for Headers {
     }
 }
 
-/// Compact forms that matter here (RFC 3261 §7.3.3, RFC 6665 §8.4).
-const COMPACT: [(&str, &str); 12] = [
+/// All registered compact forms (RFC 3261 §7.3.3, RFC 6665 §8.4, and the extensions that have one).
+const COMPACT: [(&str, &str); 20] = [
+    ("a", "accept-contact"),
+    ("b", "referred-by"),
     ("c", "content-type"),
+    ("d", "request-disposition"),
     ("e", "content-encoding"),
     ("f", "from"),
     ("i", "call-id"),
+    ("j", "reject-contact"),
     ("k", "supported"),
     ("l", "content-length"),
     ("m", "contact"),
+    ("n", "identity-info"),
     ("o", "event"),
+    ("r", "refer-to"),
     ("s", "subject"),
     ("t", "to"),
     ("u", "allow-events"),
     ("v", "via"),
+    ("x", "session-expires"),
+    ("y", "identity"),
 ];
 
 fn long_name(name: &str) -> &str {

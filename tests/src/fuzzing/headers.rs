@@ -4,7 +4,7 @@
 use arbitrary::{Result, Unstructured};
 use rollmark_core::digest::{Challenge, Credentials, Session, choose};
 use rollmark_core::header::multipart::{self, MAX_PARTS};
-use rollmark_core::header::{self, Address, Event, MediaType, Reason, SubscriptionState};
+use rollmark_core::header::{self, Address, Event, MediaType, Rate, Reason, SubscriptionState};
 use rollmark_core::message::Headers;
 
 /// Target: one header value, and as a multipart body what follows its first line end.
@@ -14,7 +14,9 @@ use rollmark_core::message::Headers;
 pub fn headers(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     lists(&text);
+    preferences(&text);
     small(&text);
+    words(&text);
     challenges(&text);
     let end = input.iter().position(|&b| b == b'\n').unwrap_or(0);
     let (head, body) = input.split_at(end);
@@ -68,6 +70,46 @@ fn lists(text: &str) {
     }
 }
 
+/// Contacts and mechanisms: as many as there are addresses and names, preferences in their range.
+fn preferences(text: &str) {
+    let contacts = header::contacts([text].into_iter());
+    assert_eq!(
+        contacts.len(),
+        header::addresses([text].into_iter()).len(),
+        "a contact is lost when they are ordered"
+    );
+    assert!(contacts.is_sorted_by(|a, b| a.q() >= b.q()));
+    assert!(contacts.iter().all(|contact| contact.q() <= 1000));
+    let mut rest = text;
+    for mechanism in header::mechanisms([text].into_iter()) {
+        assert!(mechanism.q() <= 1000 && mechanism.raw.starts_with(mechanism.name));
+        let at = rest.find(mechanism.raw).expect("a piece of the text");
+        rest = &rest[at + mechanism.raw.len()..];
+    }
+}
+
+/// Tokens, tags, Call-IDs, rates: pieces of the text that read back as themselves.
+fn words(text: &str) {
+    for token in header::tokens([text].into_iter()) {
+        assert!(text.contains(token));
+        assert_eq!(header::entity_tag(token), Some(token));
+        assert!(header::lists(
+            [text].into_iter(),
+            &token.to_ascii_uppercase()
+        ));
+        if !token.eq_ignore_ascii_case("identity") {
+            assert!(header::is_encoded([text].into_iter()));
+        }
+    }
+    if let Some(id) = header::call_id(text) {
+        assert!(!id.contains([' ', '\t', '\r', '\n']) && text.contains(id));
+    }
+    if let Some(rate) = Rate::parse(text) {
+        assert!(!rate.interval().is_zero());
+        assert_eq!(Rate::parse(&rate.to_string()), Some(rate));
+    }
+}
+
 fn small(text: &str) {
     if let Some(state) = SubscriptionState::parse(text) {
         let token = state.state.as_str();
@@ -116,6 +158,10 @@ fn challenges(text: &str) {
     let mut session =
         Session::new(challenge, "c0ffee".into()).expect("an answerable challenge is answered");
     session.handle_authentication_info(text);
+    let auts = session
+        .clone()
+        .authorize_with_auts("alice", text, "REGISTER", "sip:x", b"");
+    assert!(!auts.contains(char::is_control));
     let answer = session.authorize(&credentials, "SUBSCRIBE", "sip:c@example.com", b"");
     assert!(
         !answer.contains(char::is_control),
@@ -148,6 +194,12 @@ fn bodies(content_type: &str, body: &[u8]) {
         let _ = part.media_type();
     }
     assert!(total <= body.len(), "parts overlap");
+    let documents = multipart::documents(media, body, &|media| {
+        media.is("application/conference-info+xml")
+    });
+    assert!(documents.len() <= MAX_PARTS);
+    let total: usize = documents.iter().map(|(_, document)| document.len()).sum();
+    assert!(total <= body.len(), "documents overlap");
 }
 
 /// No value can start a header of its own (SEC-09).
@@ -160,7 +212,7 @@ fn stored(text: &str) {
     assert!(!value.contains(['\r', '\n', '\0']));
 }
 
-const PIECES: [&str; 64] = [
+const PIECES: [&str; 72] = [
     "<",
     ">",
     "\"",
@@ -221,6 +273,14 @@ const PIECES: [&str; 64] = [
     "Content-Type: application/conference-info+xml",
     "\r\n\r\n",
     "application/conference-info+xml",
+    "Content-Type: multipart/mixed;boundary=b",
+    "ipsec-3gpp;spi-c=1",
+    "alg=hmac-sha-1-96",
+    "identity",
+    "gzip",
+    "0.25",
+    "max-rate=0.5",
+    "algorithm=AKAv1-MD5",
     "é",
     "\u{0}",
     "%",

@@ -224,23 +224,13 @@ impl Engine {
         if body.is_empty() {
             return (Answer::new(200), news);
         }
-        let encoding = headers.get("Content-Encoding").unwrap_or("identity");
-        if !encoding.eq_ignore_ascii_case("identity") {
+        if header::is_encoded(headers.all("Content-Encoding")) {
             return (Answer::new(415).with("Accept-Encoding", "identity"), news);
         }
         let media = headers.get("Content-Type").and_then(MediaType::parse);
-        let mut bodies: Vec<(MediaType, &[u8])> = Vec::new();
-        match media {
-            Some(media) if watch.package.accepts(&media) => bodies.push((media, body)),
-            Some(media) => {
-                for part in multipart::parts(&media, body).unwrap_or_default() {
-                    if let Some(media) = part.media_type().filter(|m| watch.package.accepts(m)) {
-                        bodies.push((media, part.body));
-                    }
-                }
-            }
-            None => {}
-        }
+        let bodies = media.map_or_else(Vec::new, |media| {
+            multipart::documents(media, body, &|media| watch.package.accepts(media))
+        });
         if bodies.is_empty() {
             return (
                 Answer::new(415).with("Accept", &watch.package.accept()),

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Params, lex};
+use super::{Params, delta_seconds, lex};
 
 /// One address of a header: display name, URI, header parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,18 @@ impl Address {
         lex::param(&self.params, name)
     }
 
+    /// Preference of a Contact in thousandths, 1000 where none can be read (RFC 3261 §20.10).
+    #[must_use]
+    pub fn q(&self) -> u16 {
+        self.param("q").and_then(quality).unwrap_or(1000)
+    }
+
+    /// Seconds that a Contact's binding lasts; none where they cannot be read.
+    #[must_use]
+    pub fn expires(&self) -> Option<u32> {
+        delta_seconds(self.param("expires")?)
+    }
+
     fn from_element(element: &str) -> Option<Self> {
         let (address, params) = lex::split_once(element, b';').unwrap_or((element, ""));
         let address = lex::trim(address);
@@ -53,6 +65,25 @@ impl Address {
     }
 }
 
+/// Reads a qvalue (RFC 3261 §25.1), in thousandths; digits after the third decimal are dropped.
+pub(super) fn quality(text: &str) -> Option<u16> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let decimals = decimals
+        .bytes()
+        .chain(core::iter::repeat(b'0'))
+        .take(3)
+        .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    match (whole, decimals) {
+        ("0", decimals) => Some(decimals),
+        ("", decimals) if text.len() > 1 => Some(decimals),
+        ("1", 0) => Some(1000),
+        _ => None,
+    }
+}
+
 fn in_angles(text: &str) -> Option<&str> {
     let (uri, rest) = text.split_once('>')?;
     lex::trim(rest).is_empty().then_some(uri)
@@ -71,6 +102,15 @@ pub fn addresses<'a>(values: impl Iterator<Item = &'a str>) -> Vec<Address> {
         .flat_map(split_list)
         .filter_map(Address::from_element)
         .collect()
+}
+
+/// The addresses of Contact lines in the order in which to try them: highest `q` first, else as written
+/// (RFC 3261 §8.1.3.4). Empty for `*`, which names every contact and no address.
+#[must_use]
+pub fn contacts<'a>(values: impl Iterator<Item = &'a str>) -> Vec<Address> {
+    let mut contacts = addresses(values);
+    contacts.sort_by_key(|contact| core::cmp::Reverse(contact.q()));
+    contacts
 }
 
 /// The elements of a comma-separated value as they stand, without blanks around them and without empty ones. Commas in

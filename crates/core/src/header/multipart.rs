@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use memchr::memmem;
 
-use super::{MediaType, lex};
+use super::{MediaType, is_encoded, lex};
 use crate::message::Headers;
 
 /// Most parts that a body may have; one with more is not read at all.
@@ -14,6 +14,9 @@ pub const MAX_PARTS: usize = 64;
 pub const MAX_PART_HEADERS: usize = 64;
 /// Longest boundary (RFC 2046 §5.1.1).
 pub const MAX_BOUNDARY: usize = 70;
+
+/// How deep multipart bodies are opened in each other.
+pub const MAX_DEPTH: usize = 4;
 
 /// One part of a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,65 @@ impl Part<'_> {
     #[must_use]
     pub fn media_type(&self) -> Option<MediaType> {
         MediaType::parse(self.headers.get("Content-Type")?)
+    }
+
+    /// True when the body stands as it is: no Content-Encoding, no Content-Transfer-Encoding that changes octets
+    /// (RFC 2045 §6.2).
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let plain = ["7bit", "8bit", "binary"];
+        let transfer = self.headers.get("Content-Transfer-Encoding");
+        !is_encoded(self.headers.all("Content-Encoding"))
+            && transfer.is_none_or(|coding| plain.iter().any(|p| p.eq_ignore_ascii_case(coding)))
+    }
+}
+
+/// The bodies of wanted media types in a message, in order: the whole body, or those among the parts of a multipart body,
+/// of multipart bodies in it too, to [`MAX_DEPTH`] and [`MAX_PARTS`] in all; what goes beyond is left out. Parts that are
+/// encoded are left out too.
+#[must_use]
+pub fn documents<'a>(
+    content_type: MediaType,
+    body: &'a [u8],
+    wanted: &dyn Fn(&MediaType) -> bool,
+) -> Vec<(MediaType, &'a [u8])> {
+    if wanted(&content_type) {
+        return [(content_type, body)].into();
+    }
+    let mut found = Vec::new();
+    let mut left = MAX_PARTS;
+    collect(
+        &content_type,
+        body,
+        wanted,
+        MAX_DEPTH,
+        &mut left,
+        &mut found,
+    );
+    found
+}
+
+fn collect<'a>(
+    content_type: &MediaType,
+    body: &'a [u8],
+    wanted: &dyn Fn(&MediaType) -> bool,
+    depth: usize,
+    left: &mut usize,
+    found: &mut Vec<(MediaType, &'a [u8])>,
+) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    for part in parts(content_type, body).unwrap_or_default() {
+        let Some(rest) = left.checked_sub(1) else {
+            return;
+        };
+        *left = rest;
+        match part.media_type().filter(|_| part.is_plain()) {
+            Some(media) if wanted(&media) => found.push((media, part.body)),
+            Some(media) => collect(&media, part.body, wanted, depth, left, found),
+            None => {}
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! Subscription-State (RFC 6665 §4.1.3, §8.2.3).
+//! Subscription-State (RFC 6665 §4.1.3, §8.2.3; RFC 6446 §9.2).
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use super::{delta_seconds, lex};
+use super::{Rate, delta_seconds, lex};
 
 /// A Subscription-State value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub struct SubscriptionState {
     pub expires: Option<u32>,
     /// Seconds to wait before a new subscription.
     pub retry_after: Option<u32>,
+    /// Most notifications per second that the notifier will send.
+    pub max_rate: Option<Rate>,
+    /// Fewest notifications per second that it will send.
+    pub min_rate: Option<Rate>,
+    /// The same, averaged over time.
+    pub adaptive_min_rate: Option<Rate>,
 }
 
 /// The state token; case does not matter (SUB-65).
@@ -58,11 +64,15 @@ impl SubscriptionState {
     pub fn parse(value: &str) -> Option<Self> {
         let (state, params) = lex::split_once(value, b';').unwrap_or((value, ""));
         let seconds = |name| delta_seconds(&lex::unquoted(lex::raw_param(params, name)?));
+        let rate = |name| Rate::parse(lex::raw_param(params, name)?);
         Some(Self {
             state: Substate::parse(state)?,
             reason: lex::raw_param(params, "reason").and_then(Reason::parse),
             expires: seconds("expires"),
             retry_after: seconds("retry-after"),
+            max_rate: rate("max-rate"),
+            min_rate: rate("min-rate"),
+            adaptive_min_rate: rate("adaptive-min-rate"),
         })
     }
 }
