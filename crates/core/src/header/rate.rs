@@ -66,7 +66,7 @@ impl fmt::Display for Rate {
         if decimals == 0 {
             return Ok(());
         }
-        while decimals % 10 == 0 {
+        while decimals.is_multiple_of(10) {
             decimals /= 10;
             digits -= 1;
         }

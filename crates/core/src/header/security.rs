@@ -32,7 +32,7 @@ impl<'a> Mechanism<'a> {
 
     /// True for the mechanism of this name, whatever its case.
     #[must_use]
-    pub const fn is(&self, name: &str) -> bool {
+    pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
