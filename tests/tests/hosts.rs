@@ -64,6 +64,7 @@ fn a_roster_with_joins_and_marks() {
                 list: Some(BlockList {
                     entries: vec![entry],
                     complete: true,
+                    rules: None,
                 }),
                 etag: None,
             },

@@ -30,4 +30,5 @@ pub mod registration;
 pub mod roster;
 pub mod subscription;
 pub mod uri;
+pub mod wall_time;
 pub mod xml;

@@ -117,6 +117,7 @@ fn index_agrees(entry: &str, user: &str, rules: IdentityRules, matches: bool) {
                     rule: None,
                 }],
                 complete: true,
+                rules: None,
             }),
             etag: None,
         },

@@ -168,6 +168,12 @@ impl Document {
         let text = std::str::from_utf8(octets).map_err(|error| DocumentError::NotUtf8 {
             offset: error.valid_up_to(),
         })?;
+        Self::parse_text(text, "utf-8")
+    }
+
+    /// Reads a document that is text already; its declaration may name `encoding`, and no other. Places are octets of
+    /// `text`.
+    pub(crate) fn parse_text(text: &str, encoding: &str) -> Result<Self, DocumentError> {
         let bare = text.trim_start_matches('\u{feff}');
         let skipped = text.len() - bare.len();
         let mut reader = NsReader::from_str(bare);
@@ -186,7 +192,7 @@ impl Document {
             match event.map_err(|source| DocumentError::Syntax { offset, source })? {
                 Event::Decl(declaration) => {
                     if let Some(Ok(declared)) = declaration.encoding()
-                        && !declared.eq_ignore_ascii_case("utf-8")
+                        && !declared.eq_ignore_ascii_case(encoding)
                     {
                         let declared = declared.into_owned();
                         return Err(DocumentError::Encoding { declared });

@@ -64,6 +64,7 @@ pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileErro
             })
             .collect(),
         complete: true,
+        rules: None,
     })
 }
 

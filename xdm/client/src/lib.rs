@@ -14,6 +14,7 @@ pub mod file;
 mod http;
 mod node;
 pub mod resource_lists;
+pub mod rules;
 pub mod selector;
 #[cfg(feature = "tokio")]
 pub mod source;

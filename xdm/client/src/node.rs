@@ -93,6 +93,16 @@ impl Step {
     }
 }
 
+/// The last name of a list that an anchor tells: of `…/list[@name="a"]/list[@name="b"]` it is `b`. Also of an anchor that is
+/// no full reference.
+pub(crate) fn list_name(anchor: &str) -> Option<String> {
+    let anchor = unescape(anchor.trim())?;
+    let (_, behind) = anchor.rsplit_once("@name=")?;
+    let quote = behind.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (name, _) = behind.get(1..)?.split_once(quote)?;
+    Some(escape::unescape(name).ok()?.into_owned())
+}
+
 /// Steps of an unescaped node selector; names without prefix are in the namespace of resource-lists, others
 /// in what the query binds their prefix to (XDM-08).
 fn parse_steps(selector: &str, query: &str) -> Option<Vec<Step>> {

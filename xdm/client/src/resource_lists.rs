@@ -44,6 +44,7 @@ pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, Document
         list: BlockList {
             entries: Vec::new(),
             complete: true,
+            rules: None,
         },
     };
     if !members.take_lists_named(OMA_BLOCKED) {

@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use super::rules::RuleSet;
+
 /// The content of one source at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockList {
@@ -11,6 +13,9 @@ pub struct BlockList {
     pub entries: Vec<Entry>,
     /// False when a reference or a part could not be read: entries still mark, their absence proves nothing (XDM-52).
     pub complete: bool,
+    /// The rules of a common-policy document: whom they block is blocked as well. Whom they do not know for lack of an
+    /// external list is unknown, whatever `complete` says (XDM-52, XDM-68).
+    pub rules: Option<Arc<RuleSet>>,
 }
 
 /// One blocked identity.

@@ -4,6 +4,7 @@ mod class;
 mod list;
 mod mark;
 pub mod plain;
+pub mod rules;
 mod sources;
 
 pub(crate) use class::Class;

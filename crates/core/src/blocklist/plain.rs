@@ -22,5 +22,6 @@ pub fn parse(text: &str) -> BlockList {
     BlockList {
         entries,
         complete: true,
+        rules: None,
     }
 }

@@ -68,6 +68,7 @@ fn a_user_on_a_list_is_blocked_and_the_reason_is_told() {
                     rule: Some(Arc::from("r1")),
                 }],
                 complete: true,
+                rules: None,
             }),
             etag: Some("\"1\"".to_string()),
         },

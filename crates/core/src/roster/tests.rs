@@ -53,6 +53,7 @@ fn update(entries: &[&str], complete: bool) -> Update {
         list: Some(BlockList {
             entries: entries.collect(),
             complete,
+            rules: None,
         }),
         etag: None,
     }

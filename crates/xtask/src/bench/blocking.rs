@@ -53,6 +53,7 @@ fn lists(entries: &[String]) -> BlockLists {
             list: Some(BlockList {
                 entries: entries.collect(),
                 complete: true,
+                rules: None,
             }),
             etag: None,
         },

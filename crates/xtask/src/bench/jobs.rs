@@ -148,6 +148,7 @@ fn list(entries: &[usize]) -> Update {
         list: Some(BlockList {
             entries: entries.collect(),
             complete: true,
+            rules: None,
         }),
         etag: None,
     }

@@ -219,6 +219,7 @@ impl XdmsSource {
                 let list = BlockList {
                     entries: Vec::new(),
                     complete: true,
+                    rules: None,
                 };
                 Ok(Fetched::List(list, None))
             }
