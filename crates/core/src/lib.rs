@@ -26,6 +26,7 @@ pub mod host;
 pub mod message;
 pub mod profile;
 mod random;
+pub mod record;
 pub mod registration;
 pub mod roster;
 pub mod subscription;

@@ -35,7 +35,7 @@ pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 
 /// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchId(u64);
+pub struct WatchId(pub(crate) u64);
 
 /// Why something cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,194 @@
+//! An account as it is recorded: its settings without the password, its profile by name.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::fields::{Fields, words};
+use super::{Fault, STAND_IN_PASSWORD};
+use crate::account::AccountSettings;
+use crate::conference;
+use crate::digest::Credentials;
+use crate::profile::Plain;
+use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
+use crate::subscription;
+use crate::xml;
+
+words!(conference::Mode { Strict = "strict", Lenient = "lenient" });
+words!(RegistrationState {
+    Unknown = "unknown",
+    Unregistered = "unregistered",
+    Pending = "pending",
+    Active = "active",
+    Ended = "ended",
+});
+words!(Mechanism {
+    IpsecAka = "ipsec-aka",
+    Tls = "tls",
+    Digest = "digest",
+    Giba = "giba",
+    Nass = "nass",
+});
+words!(SipCore { Sip = "sip", Ims = "ims" });
+
+/// An account as it is recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedAccount {
+    /// As [`AccountSettings::identity`].
+    pub identity: String,
+    /// As [`AccountSettings::also`].
+    pub also: Vec<String>,
+    /// The user name of the credentials. The password is not recorded.
+    pub username: Option<String>,
+    /// The kind of SIP core that the profile is for, by its word in event streams.
+    pub profile: String,
+    /// As [`AccountSettings::subscription`].
+    pub subscription: subscription::Settings,
+    /// As [`AccountSettings::conference`].
+    pub conference: conference::Settings,
+    /// As [`AccountSettings::sources`].
+    pub sources: Vec<String>,
+    /// As [`AccountSettings::match_endpoints`].
+    pub match_endpoints: bool,
+}
+
+impl RecordedAccount {
+    /// What there is to record of these settings.
+    #[must_use]
+    pub fn of(settings: &AccountSettings) -> Self {
+        // Without `..`: whoever adds a setting is asked here whether a replay needs it.
+        let AccountSettings {
+            identity,
+            also,
+            credentials,
+            profile,
+            subscription,
+            conference,
+            sources,
+            match_endpoints,
+        } = settings;
+        Self {
+            identity: identity.clone(),
+            also: also.clone(),
+            username: credentials.as_ref().map(|held| held.username.clone()),
+            profile: profile.mode().as_str().to_string(),
+            subscription: subscription.clone(),
+            conference: *conference,
+            sources: sources.clone(),
+            match_endpoints: *match_endpoints,
+        }
+    }
+
+    /// The settings once more: the plain profile, and [`STAND_IN_PASSWORD`]. Who replays a recording made with another
+    /// profile sets that, and the password where the answers to challenges are to be the same.
+    #[must_use]
+    pub fn settings(&self) -> AccountSettings {
+        AccountSettings {
+            identity: self.identity.clone(),
+            also: self.also.clone(),
+            credentials: self.username.clone().map(|username| Credentials {
+                username,
+                password: STAND_IN_PASSWORD.into(),
+            }),
+            profile: Box::new(Plain),
+            subscription: self.subscription.clone(),
+            conference: self.conference,
+            sources: self.sources.clone(),
+            match_endpoints: self.match_endpoints,
+        }
+    }
+
+    pub(super) fn describe(&mut self, fields: &mut Fields) -> Result<(), Fault> {
+        fields.value("identity", &mut self.identity)?;
+        fields.values("also", &mut self.also);
+        fields.value("username", &mut self.username)?;
+        fields.value("profile", &mut self.profile)?;
+        let subscription::Settings {
+            expires,
+            t1,
+            max_attempts,
+            retry_unreachable,
+            host_refreshes,
+        } = &mut self.subscription;
+        fields.value("expires", expires)?;
+        fields.value("t1", t1)?;
+        fields.value("max-attempts", max_attempts)?;
+        fields.value("retry-unreachable", retry_unreachable)?;
+        fields.value("host-refreshes", host_refreshes)?;
+        let conference::Settings { mode, limits } = &mut self.conference;
+        fields.value("reading", mode)?;
+        let conference::Limits {
+            xml,
+            users,
+            endpoints,
+            media,
+            sidebars,
+            store,
+        } = limits;
+        let xml::Limits {
+            body,
+            depth,
+            attributes,
+            text,
+            namespaces,
+        } = xml;
+        fields.value("max-body", body)?;
+        fields.value("max-depth", depth)?;
+        fields.value("max-attributes", attributes)?;
+        fields.value("max-text", text)?;
+        fields.value("max-namespaces", namespaces)?;
+        fields.value("max-users", users)?;
+        fields.value("max-endpoints", endpoints)?;
+        fields.value("max-media", media)?;
+        fields.value("max-sidebars", sidebars)?;
+        fields.value("max-store", store)?;
+        fields.values("source", &mut self.sources);
+        fields.value("match-endpoints", &mut self.match_endpoints)
+    }
+}
+
+pub(super) fn describe_registration(
+    registration: &mut Registration,
+    fields: &mut Fields,
+) -> Result<(), Fault> {
+    let Registration {
+        state,
+        contact,
+        outbound_proxy,
+        protected_proxy,
+        protected,
+        service_route,
+        path,
+        associated,
+        registered,
+        public_gruu,
+        temporary_gruu,
+        mechanism,
+        security_server,
+        access_network,
+        access_network_unprotected,
+        outbound,
+        expires,
+        home_domain,
+        told_core,
+    } = registration;
+    fields.value("registration", state)?;
+    fields.value("contact", contact)?;
+    fields.value("outbound-proxy", outbound_proxy)?;
+    fields.value("protected-proxy", protected_proxy)?;
+    fields.value("protected", protected)?;
+    fields.known_values("service-route", "no-service-route", service_route)?;
+    fields.known_values("path", "no-path", path)?;
+    fields.known_values("associated", "no-associated", associated)?;
+    fields.value("registered", registered)?;
+    fields.value("public-gruu", public_gruu)?;
+    fields.value("temporary-gruu", temporary_gruu)?;
+    fields.value("mechanism", mechanism)?;
+    fields.values("security-server", security_server);
+    fields.value("access-network", access_network)?;
+    fields.value("access-network-unprotected", access_network_unprotected)?;
+    fields.value("outbound", outbound)?;
+    fields.value("registration-expires", expires)?;
+    fields.value("home-domain", home_domain)?;
+    fields.value("core", told_core)
+}

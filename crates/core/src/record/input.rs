@@ -1,0 +1,566 @@
+//! Everything that can be put into an engine, and how each of these is written.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::account::{RecordedAccount, describe_registration};
+use super::block::Block;
+use super::fields::{Fields, Value, words};
+use super::{Fault, Returned};
+use crate::account::{AccountId, AccountSettings};
+use crate::blocklist::{SourceState, Update};
+use crate::engine::{Body, Engine, PackageSettings, WatchId};
+use crate::host::{Capabilities, Fact, HostKind, SendFailure, SubscriptionId, TransactionId};
+use crate::message::{Headers, Request, Response};
+use crate::registration::Registration;
+
+words!(HostKind {
+    Transaction = "transaction",
+    Dialog = "dialog",
+    Watching = "watching",
+});
+words!(SendFailure { NoAnswer = "no-answer", Unreachable = "unreachable" });
+words!(SourceState {
+    Fresh = "fresh",
+    Stale = "stale",
+    Incomplete = "incomplete",
+    Unavailable = "unavailable",
+    Empty = "empty",
+});
+
+macro_rules! numbers {
+    ($($type:ident($number:ty)),*) => {$(
+        impl Value for $type {
+            fn write(&self) -> Option<String> {
+                self.0.write()
+            }
+            fn read(text: &str) -> Option<Self> {
+                <$number>::read(text).map(Self)
+            }
+        }
+    )*};
+}
+
+numbers!(
+    AccountId(u32),
+    WatchId(u64),
+    TransactionId(u64),
+    SubscriptionId(u64)
+);
+
+/// One input, as it went into an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// [`Engine::add_account`].
+    Account {
+        /// The settings.
+        account: Box<RecordedAccount>,
+        /// The registration.
+        registration: Box<Registration>,
+    },
+    /// [`Engine::set_registration`].
+    Registration {
+        /// Of which account.
+        account: AccountId,
+        /// The facts from now on.
+        registration: Box<Registration>,
+    },
+    /// [`Engine::watch`].
+    Watch {
+        /// When.
+        now: Duration,
+        /// By which account.
+        account: AccountId,
+        /// The conference.
+        target: String,
+    },
+    /// [`Engine::watch_package`].
+    WatchPackage {
+        /// When.
+        now: Duration,
+        /// By which account.
+        account: AccountId,
+        /// Whom to ask.
+        target: String,
+        /// Which package.
+        settings: PackageSettings,
+    },
+    /// [`Engine::unsubscribe`].
+    Unsubscribe {
+        /// When.
+        now: Duration,
+        /// What is no longer watched.
+        watch: WatchId,
+    },
+    /// [`Engine::stop`].
+    Stop {
+        /// When.
+        now: Duration,
+        /// How long is waited for the end.
+        patience: Duration,
+    },
+    /// [`Engine::remove`].
+    Remove {
+        /// What is forgotten.
+        watch: WatchId,
+    },
+    /// [`Engine::add_source`].
+    Source {
+        /// Of which account.
+        account: AccountId,
+        /// Its name.
+        source: String,
+    },
+    /// [`Engine::handle_block_list`].
+    BlockList {
+        /// Of which account.
+        account: AccountId,
+        /// Name of the source.
+        source: String,
+        /// What it reported.
+        update: Update,
+    },
+    /// [`Engine::handle_fact`].
+    Fact {
+        /// When.
+        now: Duration,
+        /// What the host reported.
+        fact: Fact,
+    },
+    /// [`Engine::handle_request`].
+    Request {
+        /// When.
+        now: Duration,
+        /// What came.
+        request: Request,
+    },
+    /// [`Engine::handle_notification`].
+    Notification {
+        /// When.
+        now: Duration,
+        /// In which dialog.
+        subscription: SubscriptionId,
+        /// Headers of the NOTIFY.
+        headers: Headers,
+        /// Its body.
+        body: Vec<u8>,
+    },
+    /// [`Engine::handle_timeout`].
+    Timeout {
+        /// When.
+        now: Duration,
+    },
+}
+
+/// Kinds of lines, each of one kind of input.
+#[cfg(test)]
+pub(super) const KINDS: [&str; 18] = [
+    "account",
+    "registration",
+    "watch",
+    "watch-package",
+    "unsubscribe",
+    "stop",
+    "remove",
+    "source",
+    "block-list",
+    "response",
+    "failed",
+    "dialog-response",
+    "dialog-failed",
+    "flow-lost",
+    "terminated",
+    "request",
+    "notification",
+    "timeout",
+];
+
+impl Input {
+    /// Puts it into an engine. `settings` completes a recorded account: by its profile and its password.
+    pub fn apply(
+        &self,
+        engine: &mut Engine,
+        settings: &mut dyn FnMut(&RecordedAccount) -> AccountSettings,
+    ) -> Returned {
+        match self {
+            Self::Account {
+                account,
+                registration,
+            } => {
+                let id = engine.add_account(settings(account), (**registration).clone());
+                return Returned::Account(id);
+            }
+            Self::Registration {
+                account,
+                registration,
+            } => engine.set_registration(*account, (**registration).clone()),
+            Self::Watch {
+                now,
+                account,
+                target,
+            } => return Returned::Watch(engine.watch(*now, *account, target)),
+            Self::WatchPackage {
+                now,
+                account,
+                target,
+                settings,
+            } => {
+                let watch = engine.watch_package(*now, *account, target, settings.clone());
+                return Returned::Watch(watch);
+            }
+            Self::Unsubscribe { now, watch } => engine.unsubscribe(*now, *watch),
+            Self::Stop { now, patience } => engine.stop(*now, *patience),
+            Self::Remove { watch } => engine.remove(*watch),
+            Self::Source { account, source } => engine.add_source(*account, source),
+            Self::BlockList {
+                account,
+                source,
+                update,
+            } => engine.handle_block_list(*account, source, update.clone()),
+            Self::Fact { now, fact } => engine.handle_fact(*now, fact.clone()),
+            Self::Request { now, request } => {
+                return Returned::Answer(engine.handle_request(*now, request));
+            }
+            Self::Notification {
+                now,
+                subscription,
+                headers,
+                body,
+            } => {
+                let answer = engine.handle_notification(*now, *subscription, headers, body);
+                return Returned::Answer(Some(answer));
+            }
+            Self::Timeout { now } => engine.handle_timeout(*now),
+        }
+        Returned::Nothing
+    }
+
+    /// As lines of a recording.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.clone().lines()
+    }
+
+    /// The same without a copy: one description serves both ways, so it wants to be able to write.
+    pub(super) fn lines(&mut self) -> String {
+        let mut block = Block::to_write();
+        // Writing finds no fault.
+        let _ = self.describe(&mut block);
+        block.text(self.kind())
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Account { .. } => "account",
+            Self::Registration { .. } => "registration",
+            Self::Watch { .. } => "watch",
+            Self::WatchPackage { .. } => "watch-package",
+            Self::Unsubscribe { .. } => "unsubscribe",
+            Self::Stop { .. } => "stop",
+            Self::Remove { .. } => "remove",
+            Self::Source { .. } => "source",
+            Self::BlockList { .. } => "block-list",
+            Self::Fact { fact, .. } => match fact {
+                Fact::Response { .. } => "response",
+                Fact::Failed { .. } => "failed",
+                Fact::DialogResponse { .. } => "dialog-response",
+                Fact::DialogFailed { .. } => "dialog-failed",
+                Fact::FlowLost => "flow-lost",
+                Fact::Terminated { .. } => "terminated",
+            },
+            Self::Request { .. } => "request",
+            Self::Notification { .. } => "notification",
+            Self::Timeout { .. } => "timeout",
+        }
+    }
+
+    /// An input of a kind that says nothing yet.
+    pub(super) fn blank(kind: &str) -> Option<Self> {
+        let now = Duration::ZERO;
+        let account = AccountId(0);
+        let watch = WatchId(0);
+        let transaction = TransactionId(0);
+        let subscription = SubscriptionId(0);
+        let failure = SendFailure::NoAnswer;
+        let response = Response {
+            status: 0,
+            reason: String::new(),
+            headers: Headers::new(),
+            body: Vec::new(),
+        };
+        let fact = |fact| Self::Fact { now, fact };
+        Some(match kind {
+            "account" => Self::Account {
+                account: Box::default(),
+                registration: Box::default(),
+            },
+            "registration" => Self::Registration {
+                account,
+                registration: Box::default(),
+            },
+            "watch" => Self::Watch {
+                now,
+                account,
+                target: String::new(),
+            },
+            "watch-package" => Self::WatchPackage {
+                now,
+                account,
+                target: String::new(),
+                settings: PackageSettings {
+                    event: String::new(),
+                    accept: Vec::new(),
+                    body: None,
+                    expires: None,
+                },
+            },
+            "unsubscribe" => Self::Unsubscribe { now, watch },
+            "stop" => Self::Stop {
+                now,
+                patience: Duration::ZERO,
+            },
+            "remove" => Self::Remove { watch },
+            "source" => Self::Source {
+                account,
+                source: String::new(),
+            },
+            "block-list" => Self::BlockList {
+                account,
+                source: String::new(),
+                update: Update {
+                    state: SourceState::Unavailable,
+                    list: None,
+                    etag: None,
+                },
+            },
+            "response" => fact(Fact::Response {
+                transaction,
+                response,
+            }),
+            "failed" => fact(Fact::Failed {
+                transaction,
+                failure,
+            }),
+            "dialog-response" => fact(Fact::DialogResponse {
+                subscription,
+                response,
+            }),
+            "dialog-failed" => fact(Fact::DialogFailed {
+                subscription,
+                failure,
+            }),
+            "flow-lost" => fact(Fact::FlowLost),
+            "terminated" => fact(Fact::Terminated { subscription }),
+            "request" => Self::Request {
+                now,
+                request: Request {
+                    method: String::new(),
+                    uri: String::new(),
+                    headers: Headers::new(),
+                    body: Vec::new(),
+                },
+            },
+            "notification" => Self::Notification {
+                now,
+                subscription,
+                headers: Headers::new(),
+                body: Vec::new(),
+            },
+            "timeout" => Self::Timeout { now },
+            _ => return None,
+        })
+    }
+
+    /// What is on its lines, in both directions.
+    pub(super) fn describe(&mut self, block: &mut Block) -> Result<(), Fault> {
+        match self {
+            Self::Account {
+                account,
+                registration,
+            } => {
+                account.describe(&mut block.fields)?;
+                describe_registration(registration, &mut block.fields)
+            }
+            Self::Registration {
+                account,
+                registration,
+            } => {
+                block.fields.value("account", account)?;
+                describe_registration(registration, &mut block.fields)
+            }
+            Self::Watch {
+                now,
+                account,
+                target,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("account", account)?;
+                block.fields.value("target", target)
+            }
+            Self::WatchPackage {
+                now,
+                account,
+                target,
+                settings,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("account", account)?;
+                block.fields.value("target", target)?;
+                describe_package(settings, block)
+            }
+            Self::Unsubscribe { now, watch } => {
+                block.fields.value("at", now)?;
+                block.fields.value("watch", watch)
+            }
+            Self::Stop { now, patience } => {
+                block.fields.value("at", now)?;
+                block.fields.value("patience", patience)
+            }
+            Self::Remove { watch } => block.fields.value("watch", watch),
+            Self::Source { account, source } => {
+                block.fields.value("account", account)?;
+                block.fields.value("source", source)
+            }
+            Self::BlockList {
+                account,
+                source,
+                update: Update { state, list, etag },
+            } => {
+                block.fields.value("account", account)?;
+                block.fields.value("source", source)?;
+                block.fields.value("state", state)?;
+                block.fields.value("etag", etag)?;
+                block.list(list)
+            }
+            Self::Fact { now, fact } => {
+                block.fields.value("at", now)?;
+                describe_fact(fact, block)
+            }
+            Self::Request {
+                now,
+                request:
+                    Request {
+                        method,
+                        uri,
+                        headers,
+                        body,
+                    },
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("method", method)?;
+                block.fields.value("uri", uri)?;
+                block.message(headers, body)
+            }
+            Self::Notification {
+                now,
+                subscription,
+                headers,
+                body,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("subscription", subscription)?;
+                block.message(headers, body)
+            }
+            Self::Timeout { now } => block.fields.value("at", now),
+        }
+    }
+}
+
+fn describe_package(settings: &mut PackageSettings, block: &mut Block) -> Result<(), Fault> {
+    let PackageSettings {
+        event,
+        accept,
+        body,
+        expires,
+    } = settings;
+    block.fields.value("event", event)?;
+    block.fields.values("accept", accept);
+    block.fields.value("expires", expires)?;
+    let (mut content_type, mut bytes) = match body.take() {
+        Some(Body {
+            content_type,
+            bytes,
+        }) => (Some(content_type), bytes),
+        None => (None, Vec::new()),
+    };
+    block.fields.value("content-type", &mut content_type)?;
+    block.message(&mut Headers::new(), &mut bytes)?;
+    *body = content_type.map(|content_type| Body {
+        content_type,
+        bytes,
+    });
+    Ok(())
+}
+
+fn describe_fact(fact: &mut Fact, block: &mut Block) -> Result<(), Fault> {
+    match fact {
+        Fact::Response {
+            transaction,
+            response,
+        } => {
+            block.fields.value("transaction", transaction)?;
+            describe_response(response, block)
+        }
+        Fact::Failed {
+            transaction,
+            failure,
+        } => {
+            block.fields.value("transaction", transaction)?;
+            block.fields.value("failure", failure)
+        }
+        Fact::DialogResponse {
+            subscription,
+            response,
+        } => {
+            block.fields.value("subscription", subscription)?;
+            describe_response(response, block)
+        }
+        Fact::DialogFailed {
+            subscription,
+            failure,
+        } => {
+            block.fields.value("subscription", subscription)?;
+            block.fields.value("failure", failure)
+        }
+        Fact::FlowLost => Ok(()),
+        Fact::Terminated { subscription } => block.fields.value("subscription", subscription),
+    }
+}
+
+fn describe_response(response: &mut Response, block: &mut Block) -> Result<(), Fault> {
+    let Response {
+        status,
+        reason,
+        headers,
+        body,
+    } = response;
+    block.fields.value("status", status)?;
+    block.fields.value("reason", reason)?;
+    block.message(headers, body)
+}
+
+/// The second line: what the engine was made with.
+pub(super) fn engine_line(mut capabilities: Capabilities, mut seed: [u8; 32]) -> String {
+    let mut fields = Fields::to_write();
+    // Writing finds no fault.
+    let _ = describe_engine(&mut capabilities, &mut seed, &mut fields);
+    alloc::format!("engine {}\n", fields.text())
+}
+
+pub(super) fn describe_engine(
+    capabilities: &mut Capabilities,
+    seed: &mut [u8; 32],
+    fields: &mut Fields,
+) -> Result<(), Fault> {
+    let Capabilities {
+        kind,
+        sees_final_notify,
+        keeps_order,
+    } = capabilities;
+    fields.value("kind", kind)?;
+    fields.value("sees-final-notify", sees_final_notify)?;
+    fields.value("keeps-order", keeps_order)?;
+    fields.value("seed", seed)
+}
