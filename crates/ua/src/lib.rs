@@ -1,5 +1,6 @@
 //! Reference SIP user agent: transports, outbound proxy, TLS; the plugin is added to it as to any softphone (RFC 3261 §8, §18).
 
+pub mod aka;
 mod dns;
 mod tls;
 
