@@ -2,6 +2,7 @@
 
 pub mod aka;
 mod dns;
+pub mod register;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
