@@ -1,7 +1,7 @@
 //! Security agreement: which mechanism of Security-Server is taken, and its ports (RFC 3329 §2.3.1, TS 33.203 §7.2).
 
 use rollmark::core::digest::Secret;
-use rollmark::core::header::{self, SecurityMechanism};
+use rollmark::core::header::{self, Params};
 use rollmark::core::message::Headers;
 use rollmark::core::registration::Mechanism;
 use rollmark::core::uri::Uri;
@@ -11,8 +11,8 @@ use rollmark::core::uri::Uri;
 pub struct Agreement {
     /// The mechanism taken.
     pub mechanism: Mechanism,
-    /// It with its parameters: algorithms, SPIs, ports.
-    pub chosen: SecurityMechanism,
+    /// Its parameters as the P-CSCF gave them: algorithms, SPIs, ports.
+    pub params: Params,
     /// Security-Server as received, one line each: Security-Verify mirrors them.
     pub server: Vec<String>,
     /// Cipher key and integrity key of the AKA run, for IPsec.
@@ -24,42 +24,44 @@ impl Agreement {
     /// there is no Security-Server, or nothing in common.
     pub(super) fn choose(offered: &[String], headers: &Headers) -> Option<Self> {
         let server: Vec<String> = headers.all("Security-Server").map(str::to_owned).collect();
-        let offered: Vec<String> = offered
-            .iter()
-            .flat_map(|line| header::split_list(line))
-            .filter_map(SecurityMechanism::parse)
-            .map(|mechanism| mechanism.name.to_ascii_lowercase())
-            .collect();
-        let mut chosen: Option<(Mechanism, SecurityMechanism)> = None;
-        let listed = server.iter().flat_map(|line| header::split_list(line));
-        for candidate in listed.filter_map(SecurityMechanism::parse) {
-            let name = candidate.name.to_ascii_lowercase();
-            let mechanism = match name.as_str() {
-                "ipsec-3gpp" => Mechanism::IpsecAka,
-                "tls" => Mechanism::Tls,
-                _ => continue,
-            };
+        let offered = header::mechanisms(offered.iter().map(String::as_str));
+        let known = [("ipsec-3gpp", Mechanism::IpsecAka), ("tls", Mechanism::Tls)];
+        let mut chosen: Option<(Mechanism, header::Mechanism<'_>)> = None;
+        for candidate in header::mechanisms(server.iter().map(String::as_str)) {
+            let common = known.into_iter().find(|(name, _)| {
+                candidate.is(name) && offered.iter().any(|offered| offered.is(name))
+            });
             let better = chosen
                 .as_ref()
-                .is_none_or(|(_, held)| candidate.preference() > held.preference());
-            if offered.contains(&name) && better {
+                .is_none_or(|(_, held)| candidate.q() > held.q());
+            if let (Some((_, mechanism)), true) = (common, better) {
                 chosen = Some((mechanism, candidate));
             }
         }
         let (mechanism, chosen) = chosen?;
+        let params = chosen.params;
         Some(Self {
             mechanism,
-            chosen,
+            params,
             server,
             keys: None,
         })
+    }
+
+    /// First value of a parameter.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_deref().unwrap_or_default())
     }
 
     /// The P-CSCF's URI with its protected server port (IMS-10). None when it names no port of its own.
     pub(super) fn proxy(&self, unprotected: &str) -> Option<String> {
         let uri = Uri::parse(unprotected).ok()?;
         let host = uri.host()?;
-        let port: u16 = self.chosen.param("port-s")?.parse().ok()?;
+        let port: u16 = self.param("port-s")?.parse().ok()?;
         let transport = match uri.param("transport") {
             Some(transport) => format!(";transport={transport}"),
             None => String::new(),

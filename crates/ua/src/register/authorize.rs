@@ -146,9 +146,8 @@ impl Registrar {
                 }
                 Answer::Resynchronise { auts } => {
                     self.attempt.resynchronised = true;
-                    let value = session.authorize(&credentials, "REGISTER", &uri, &[]);
-                    // RFC 3310 §3.4; base64 needs no escapes.
-                    let value = format!("{value}, auts=\"{auts}\"");
+                    let username = &self.authority.username;
+                    let value = session.authorize_with_auts(username, &auts, "REGISTER", &uri, &[]);
                     self.repeat(Some((answers, value)));
                     return Ok(());
                 }

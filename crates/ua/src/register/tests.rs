@@ -391,7 +391,13 @@ fn final_answers_are_told_and_only_what_passes_is_tried_again() {
         status,
         reason: "Because".into(),
     };
-    let table: [(u16, &[(&str, &str)], Fault, Option<u64>); 14] = [
+    type Row = (
+        u16,
+        &'static [(&'static str, &'static str)],
+        Fault,
+        Option<u64>,
+    );
+    let table: [Row; 14] = [
         (403, &[], refused(403), None),
         (404, &[], refused(404), None),
         (600, &[], refused(600), None),
