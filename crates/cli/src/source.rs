@@ -7,7 +7,7 @@ use rollmark::core::digest::Credentials;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
 use rollmark_xdm::selector::{DocumentSelector, XcapRoot};
-use rollmark_xdm::{Http, HttpSettings};
+use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
 use rollmark_xdm::source::{FILE_POLL, FileSource, Polling, XdmsSource};
@@ -108,7 +108,7 @@ pub(crate) fn xdms(settings: Xdms<'_>, news: &mut FirstNews) -> Result<Told<Xdms
         ..Settings::default()
     };
     Ok(Told {
-        source: XdmsSource::new(http, client, selector, polling),
+        source: XdmsSource::new(Connection::new(http, client), selector, polling),
         told: None,
         first: news.expect(),
     })

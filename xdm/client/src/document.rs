@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 use quick_xml::reader::NsReader;
@@ -107,7 +107,6 @@ pub(crate) struct Document {
 }
 
 /// An element and where it stands in the text.
-#[allow(dead_code)] // text and places are read by what edits and evaluates documents
 #[derive(Debug)]
 pub(crate) struct Element {
     /// None without namespace, and for a prefix that is not bound (XDM-55).
@@ -158,6 +157,48 @@ impl Document {
             .element(id)
             .map_or(&[][..], |element| &element.children);
         ids.iter().filter_map(|&id| Some((id, self.element(id)?)))
+    }
+
+    /// Reads an element that was cut out of a document without the namespaces in scope there: names without prefix are in
+    /// the default namespace, and prefixes have the bindings known (RFC 4825 §8.3, XDM-23).
+    pub(crate) fn parse_fragment<'a>(
+        octets: &[u8],
+        default: Option<&str>,
+        bindings: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, DocumentError> {
+        if octets.len() > MAX_DOCUMENT {
+            return Err(DocumentError::TooLarge);
+        }
+        let text = std::str::from_utf8(octets).map_err(|error| DocumentError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
+        // Servers put an XML declaration before a fragment too; within an element there can be none.
+        let mut text = text.trim_start_matches('\u{feff}').trim_start();
+        if text.starts_with("<?xml ")
+            && let Some((_, rest)) = text.split_once("?>")
+        {
+            text = rest;
+        }
+        let mut scope = String::new();
+        for (prefix, namespace) in bindings {
+            scope += &format!(" xmlns:{prefix}=\"{}\"", escape(namespace));
+        }
+        if let Some(namespace) = default {
+            scope += &format!(" xmlns=\"{}\"", escape(namespace));
+        }
+        let mut document = Self::parse_text(&format!("<scope{scope}>{text}</scope>"), "utf-8")?;
+        let scope = document.element(Self::ROOT);
+        if scope.is_none_or(|scope| scope.children != [1] || !scope.text.trim().is_empty()) {
+            return Err(DocumentError::NoRoot);
+        }
+        // The element stands at 1, and all its descendants behind it.
+        document.elements.remove(Self::ROOT);
+        for element in &mut document.elements {
+            for child in &mut element.children {
+                *child -= 1;
+            }
+        }
+        Ok(document)
     }
 
     /// Reads a document. White space, comments, processing instructions and a byte order mark are passed over (XDM-55).
@@ -396,6 +437,49 @@ mod tests {
                 ("", "<d></d>", ""),
             ]
         );
+    }
+
+    /// XDM-23.
+    #[test]
+    fn a_fragment_is_in_the_default_namespace_and_has_the_bindings_known() {
+        let read = |text: &str| {
+            let bindings = [("p", "u:2")];
+            Document::parse_fragment(text.as_bytes(), Some("u:1"), bindings.into_iter())
+        };
+        for (text, expected) in [
+            ("<a><b/></a>", "{u:1}a {u:1}b"),
+            (
+                "\u{feff}<?xml version='1.0'?>\n<a><p:b><c/></p:b><d/></a>\n<!-- e -->",
+                "{u:1}a {u:2}b {u:1}c {u:1}d",
+            ),
+            (
+                "<q:a xmlns:q='u:3'><b xmlns='u:4'/><b xmlns=''/></q:a>",
+                "{u:3}a {u:4}b b",
+            ),
+        ] {
+            let document = read(text).unwrap();
+            let names: Vec<_> = document
+                .elements
+                .iter()
+                .map(Element::expanded_name)
+                .collect();
+            assert_eq!(names.join(" "), expected);
+            assert_eq!(
+                document.children(Document::ROOT).count(),
+                document.elements[0].children.len()
+            );
+        }
+        for text in [
+            "",
+            "text",
+            "<a/><b/>",
+            "<a/>text",
+            "</scope><scope>",
+            "<a>",
+            "<!DOCTYPE a><a/>",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     /// SEC-06, SEC-08.

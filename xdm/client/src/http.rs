@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::client::{HttpRequest, HttpResponse};
+use crate::client::{HttpRequest, HttpResponse, place};
 use crate::document::MAX_DOCUMENT;
 
 /// Longest wait for a connection, TLS included.
@@ -188,7 +188,7 @@ impl Http {
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let url = &request.url;
         let bad = |part| HttpError::Request {
-            url: url.clone(),
+            url: place(url).to_owned(),
             part,
         };
         let method = reqwest::Method::from_bytes(request.method.as_bytes());
@@ -208,7 +208,7 @@ impl Http {
             .map_err(|error| self.name_error(url, &error))?;
 
         let too_large = || HttpError::TooLarge {
-            url: url.clone(),
+            url: place(url).to_owned(),
             limit: self.max_body,
         };
         if response
@@ -244,7 +244,7 @@ impl Http {
     }
 
     fn name_error(&self, url: &str, error: &reqwest::Error) -> HttpError {
-        let url = url.to_owned();
+        let url = place(url).to_owned();
         if error.is_timeout() {
             let after = match error.is_connect() {
                 true => self.connect_timeout.min(self.timeout),

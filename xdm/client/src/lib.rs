@@ -7,17 +7,24 @@
 //! With feature `tokio` there is `FileSource`, with feature `reqwest` `Http` and `XdmsSource`: sources whose
 //! `next()` says when the block list or its state has changed.
 
+pub mod capabilities;
 pub mod client;
+#[cfg(feature = "reqwest")]
+mod connection;
 pub mod document;
+pub mod edit;
 pub mod file;
 #[cfg(feature = "reqwest")]
 mod http;
-mod node;
+pub mod node;
+mod private_file;
 pub mod resource_lists;
 pub mod rules;
 pub mod selector;
 #[cfg(feature = "tokio")]
 pub mod source;
 
+#[cfg(feature = "reqwest")]
+pub use connection::{Bootstrap, Connection, XdmsError};
 #[cfg(feature = "reqwest")]
 pub use http::{CONNECT_TIMEOUT, Http, HttpError, HttpSettings, TIMEOUT};

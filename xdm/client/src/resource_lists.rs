@@ -1,13 +1,18 @@
 //! resource-lists documents: who is on the block lists of a user (RFC 4826 §3, XDM-37…55).
+//!
+//! [`parse`] reads a document for itself. [`Resolution`] also asks for what it refers to elsewhere, as values: it names
+//! what is to be fetched, takes what came, and gives the list at the end.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use rollmark_core::blocklist::{BlockList, Entry};
 
-use crate::document::{Document, Id};
+use crate::client::Target;
+use crate::document::{Document, Element, Id};
 pub use crate::document::{DocumentError, MAX_ATTRIBUTES, MAX_DEPTH, MAX_DOCUMENT};
-use crate::node::Reference;
+use crate::node::{Location, Reference};
+use crate::selector::{RESOURCE_LISTS, XcapRoot};
 
 /// XML namespace of resource-lists (RFC 4826 §3.2).
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:resource-lists";
@@ -22,12 +27,38 @@ pub const MAX_MEMBERS: usize = 20_000;
 /// Longest way through nested lists and references; what is beyond makes the list incomplete (XDM-51).
 pub const MAX_LIST_DEPTH: usize = 64;
 
-/// The blocked contacts in a resource-lists document.
+/// Most nodes of other documents fetched for one list; what is beyond makes the list incomplete (XDM-51).
+pub const MAX_FETCHES: usize = 32;
+/// Most octets of other documents read for one list; what is beyond makes the list incomplete (XDM-51).
+pub const MAX_FETCHED: usize = 4 * MAX_DOCUMENT;
+
+/// What is known about a document before it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The user whose document it is, unescaped: references into it are resolved in it, wherever their host (XDM-46,
+    /// XDM-47); without it references to any user's are.
+    pub own_xui: Option<String>,
+    /// Lists within lists are block lists too, by their name (XDM-43). Default: off.
+    pub nested: bool,
+}
+
+/// The blocked contacts in a resource-lists document, taken for itself.
 ///
-/// `own_xui` is the user whose document it is, unescaped: references into it are resolved here, wherever their
-/// host (XDM-46, XDM-47); without it references to any user's are. Other references, and what cannot be read,
-/// leave the list incomplete (XDM-52). A document with none of the lists is a known empty list.
+/// `own_xui` is as in [`Options`]. References to other documents, and what cannot be read, leave the list incomplete
+/// (XDM-52). A document with none of the lists is a known empty list.
 pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, DocumentError> {
+    let options = Options {
+        own_xui: own_xui.map(str::to_owned),
+        ..Options::default()
+    };
+    let mut members = Members::new(read(octets)?, options);
+    members.take_block_lists();
+    members.list.complete &= members.wanted.is_empty();
+    Ok(members.list)
+}
+
+/// Reads a document and checks its root element.
+pub(crate) fn read(octets: &[u8]) -> Result<Document, DocumentError> {
     let document = Document::parse(octets)?;
     if let Some(root) = document.element(Document::ROOT)
         && !root.is(NAMESPACE, "resource-lists")
@@ -37,86 +68,274 @@ pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, Document
             expected: "{urn:ietf:params:xml:ns:resource-lists}resource-lists",
         });
     }
-    let mut members = Members {
-        document: &document,
-        own_xui,
-        visited: HashSet::new(),
-        list: BlockList {
-            entries: Vec::new(),
-            complete: true,
-            rules: None,
-        },
-    };
-    if !members.take_lists_named(OMA_BLOCKED) {
-        for name in RCS_BLOCKED {
-            members.take_lists_named(name);
-        }
-    }
-    Ok(members.list)
+    Ok(document)
 }
 
+/// Names of the lists that block in a document: [`OMA_BLOCKED`], or where it is missing [`RCS_BLOCKED`] (XDM-39).
+pub(crate) fn blocking_names(document: &Document) -> &'static [&'static str] {
+    const OMA: &[&str] = &[OMA_BLOCKED];
+    let mut top = document.children(Document::ROOT);
+    match top.any(|(_, element)| is_list_named(element, OMA_BLOCKED)) {
+        true => OMA,
+        false => &RCS_BLOCKED,
+    }
+}
+
+fn is_list_named(element: &Element, name: &str) -> bool {
+    element.is(NAMESPACE, "list") && element.attribute("name") == Some(name)
+}
+
+/// A block list whose references are being followed (XDM-45…52).
+///
+/// Call [`Self::next_target`], GET what it names, hand it to [`Self::take`], until there is no more; or stop at any point:
+/// [`Self::finish`] gives the list, incomplete if something was left.
+#[derive(Debug)]
+pub struct Resolution {
+    members: Members,
+    root: XcapRoot,
+    /// Other servers whose nodes may be fetched, without credentials (XDM-48).
+    allowed: Vec<XcapRoot>,
+    asked: HashSet<String>,
+    current: Option<Wanted>,
+    octets: usize,
+}
+
+/// A reference into another document.
+#[derive(Clone, Debug)]
+struct Wanted {
+    reference: Reference,
+    kind: &'static str,
+    label: Arc<str>,
+    depth: usize,
+    foreign: bool,
+}
+
+impl Resolution {
+    /// Begins with the user's document. `root` is where it came from; `allowed` are other servers that anchors may lead to,
+    /// usually none.
+    pub fn begin(
+        octets: &[u8],
+        options: Options,
+        root: XcapRoot,
+        allowed: Vec<XcapRoot>,
+    ) -> Result<Self, DocumentError> {
+        let mut members = Members::new(read(octets)?, options);
+        members.take_block_lists();
+        Ok(Self {
+            members,
+            root,
+            allowed,
+            asked: HashSet::new(),
+            current: None,
+            octets: 0,
+        })
+    }
+
+    /// What to fetch next; none when there is nothing left that may be fetched.
+    pub fn next_target(&mut self) -> Option<Target> {
+        if self.current.take().is_some() {
+            self.members.list.complete = false; // asked for, and never came
+        }
+        while let Some(wanted) = self.members.wanted.pop_front() {
+            let own = self.members.options.own_xui.as_deref();
+            let location = wanted.reference.location(&self.root, own);
+            let (url, foreign) = match location {
+                // A relative reference in another server's document is relative to that server's root.
+                Some(Location::UnderRoot(url)) if !wanted.foreign || wanted.reference.is_url() => {
+                    (url, false)
+                }
+                Some(Location::Foreign(url)) if self.allows(&url) => (url, true),
+                _ => {
+                    self.members.list.complete = false;
+                    continue;
+                }
+            };
+            if self.asked.contains(url.as_str()) {
+                continue;
+            }
+            if self.asked.len() == MAX_FETCHES {
+                self.members.list.complete = false;
+                self.members.wanted.clear();
+                return None;
+            }
+            self.asked.insert(url.as_str().to_owned());
+            let node = wanted.reference.node().clone();
+            self.current = Some(Wanted { foreign, ..wanted });
+            return Some(Target::anchor(self.root.clone(), url, RESOURCE_LISTS, node));
+        }
+        None
+    }
+
+    fn allows(&self, url: &url::Url) -> bool {
+        let allowed = |root: &XcapRoot| root.is_origin_of(url) && root.is_above(url);
+        self.allowed.iter().any(allowed)
+    }
+
+    /// Takes the element that came, an xcap-el fragment (XDM-23); none if it could not be had.
+    pub fn take(&mut self, fragment: Option<&[u8]>) {
+        let Some(wanted) = self.current.take() else {
+            return;
+        };
+        let room = MAX_FETCHED.saturating_sub(self.octets);
+        let document = fragment
+            .filter(|fragment| fragment.len() <= room)
+            .and_then(|fragment| {
+                self.octets += fragment.len();
+                let bindings = wanted.reference.node().bindings();
+                Document::parse_fragment(fragment, Some(NAMESPACE), bindings).ok()
+            })
+            .filter(|document| {
+                let root = document.element(Document::ROOT);
+                root.is_some_and(|root| root.is(NAMESPACE, wanted.kind))
+            });
+        match document {
+            Some(document) => self.members.take_fragment(document, &wanted),
+            None => self.members.list.complete = false,
+        }
+    }
+
+    /// Takes a copy of the element from an earlier time, where it cannot be had now: its entries still mark.
+    pub fn take_old(&mut self, fragment: &[u8]) {
+        self.take(Some(fragment));
+        self.members.list.complete = false;
+    }
+
+    /// The list as far as it is known.
+    pub fn finish(mut self) -> BlockList {
+        let left = self.current.is_some() || !self.members.wanted.is_empty();
+        self.members.list.complete &= !left;
+        self.members.list
+    }
+}
+
+/// Where an element is: which of the documents held, and its index there.
+type Place = (usize, Id);
+
 /// Collects the members of lists, each list and each entry once.
-struct Members<'a> {
-    document: &'a Document,
-    own_xui: Option<&'a str>,
-    visited: HashSet<Id>,
+#[derive(Debug)]
+struct Members {
+    /// The user's document first, then fragments of others.
+    documents: Vec<Arc<Document>>,
+    options: Options,
+    visited: HashSet<Place>,
+    wanted: VecDeque<Wanted>,
     list: BlockList,
 }
 
-impl Members<'_> {
-    /// Takes the top-level lists of that very name (XDM-43); false if there is none.
-    fn take_lists_named(&mut self, name: &str) -> bool {
+impl Members {
+    fn new(document: Document, options: Options) -> Self {
+        Self {
+            documents: vec![Arc::new(document)],
+            options,
+            visited: HashSet::new(),
+            wanted: VecDeque::new(),
+            list: BlockList {
+                entries: Vec::new(),
+                complete: true,
+                rules: None,
+            },
+        }
+    }
+
+    fn take_block_lists(&mut self) {
+        let Some(document) = self.documents.first().cloned() else {
+            return;
+        };
+        if !self.take_lists_named(&document, OMA_BLOCKED) {
+            for name in RCS_BLOCKED {
+                self.take_lists_named(&document, name);
+            }
+        }
+    }
+
+    /// Takes the lists of that very name, top-level ones or all (XDM-43); false if there is none.
+    fn take_lists_named(&mut self, document: &Document, name: &str) -> bool {
         let label: Arc<str> = name.into();
-        let named: Vec<Id> = self
-            .document
-            .children(Document::ROOT)
-            .filter(|(_, element)| {
-                element.is(NAMESPACE, "list") && element.attribute("name") == Some(name)
-            })
-            .map(|(id, _)| id)
-            .collect();
+        let mut named = Vec::new();
+        let mut parents = vec![Document::ROOT];
+        while let Some(parent) = parents.pop() {
+            for (id, element) in document.children(parent) {
+                if is_list_named(element, name) {
+                    named.push(id);
+                } else if self.options.nested && element.is(NAMESPACE, "list") {
+                    parents.push(id);
+                }
+            }
+        }
+        named.sort_unstable(); // document order
         for &id in &named {
-            self.take_list(id, &label, 1);
+            self.take_list(document, (0, id), &label, 1, false);
         }
         !named.is_empty()
     }
 
+    /// Takes a fetched list or entry.
+    fn take_fragment(&mut self, document: Document, wanted: &Wanted) {
+        let document = Arc::new(document);
+        self.documents.push(document.clone());
+        let place = (self.documents.len() - 1, Document::ROOT);
+        match wanted.kind {
+            "entry" => self.take_entry(&document, place, &wanted.label),
+            _ => self.take_list(
+                &document,
+                place,
+                &wanted.label,
+                wanted.depth,
+                wanted.foreign,
+            ),
+        }
+    }
+
     /// Entries of a list, of the lists in it, and of what it refers to, in document order (XDM-44, XDM-51).
-    fn take_list(&mut self, id: Id, label: &Arc<str>, depth: usize) {
-        if !self.visited.insert(id) {
+    fn take_list(
+        &mut self,
+        document: &Document,
+        (number, id): Place,
+        label: &Arc<str>,
+        depth: usize,
+        foreign: bool,
+    ) {
+        if !self.visited.insert((number, id)) {
             return;
         }
         if depth > MAX_LIST_DEPTH {
             self.list.complete = false;
             return;
         }
-        let document = self.document;
         for (child, element) in document.children(id) {
             if element.namespace.as_deref() != Some(NAMESPACE) {
                 continue; // extensions say nothing about membership (XDM-53, XDM-54)
             }
+            let place = (number, child);
             match element.name.as_str() {
-                "entry" => self.take_entry(child, label),
-                "list" => self.take_list(child, label, depth + 1),
-                "entry-ref" => match self.resolve(element.attribute("ref"), "entry") {
-                    Some(target) => self.take_entry(target, label),
-                    None => self.list.complete = false,
-                },
-                "external" => match self.resolve(element.attribute("anchor"), "list") {
-                    Some(target) => self.take_list(target, label, depth + 1),
-                    None => self.list.complete = false,
-                },
+                "entry" => self.take_entry(document, place, label),
+                "list" => self.take_list(document, place, label, depth + 1, foreign),
+                "entry-ref" | "external" => {
+                    let (kind, text) = match element.name.as_str() {
+                        "entry-ref" => ("entry", element.attribute("ref")),
+                        _ => ("list", element.attribute("anchor")),
+                    };
+                    match text.and_then(Reference::parse) {
+                        Some(reference) => self.take_reference(Wanted {
+                            reference,
+                            kind,
+                            label: label.clone(),
+                            depth: depth + 1,
+                            foreign,
+                        }),
+                        None => self.list.complete = false,
+                    }
+                }
                 _ => {}
             }
         }
     }
 
-    fn take_entry(&mut self, id: Id, label: &Arc<str>) {
-        if !self.visited.insert(id) {
+    fn take_entry(&mut self, document: &Document, (number, id): Place, label: &Arc<str>) {
+        if !self.visited.insert((number, id)) {
             return;
         }
-        let uri = self
-            .document
+        let uri = document
             .element(id)
             .and_then(|element| element.attribute("uri"))
             .map(str::trim)
@@ -131,17 +350,28 @@ impl Members<'_> {
         }
     }
 
-    /// The element a reference leads to, if it is in this document and of the right kind (XDM-45, XDM-49, XDM-50).
-    fn resolve(&self, reference: Option<&str>, kind: &str) -> Option<Id> {
-        let reference = Reference::parse(reference?)?;
-        if !reference.is_within(self.own_xui) {
-            return None;
+    /// Follows a reference into the user's document at once, if what it names is of the right kind (XDM-45, XDM-46,
+    /// XDM-49, XDM-50); keeps others for later.
+    fn take_reference(&mut self, wanted: Wanted) {
+        if !wanted.reference.is_within(self.options.own_xui.as_deref()) {
+            match self.wanted.len() < MAX_MEMBERS {
+                true => self.wanted.push_back(wanted),
+                false => self.list.complete = false,
+            }
+            return;
         }
-        let id = reference.find(self.document)?;
-        self.document
-            .element(id)
-            .is_some_and(|element| element.is(NAMESPACE, kind))
-            .then_some(id)
+        let Some(document) = self.documents.first().cloned() else {
+            return;
+        };
+        let target = wanted.reference.find(&document).filter(|&id| {
+            let element = document.element(id);
+            element.is_some_and(|element| element.is(NAMESPACE, wanted.kind))
+        });
+        match (target, wanted.kind) {
+            (None, _) => self.list.complete = false,
+            (Some(id), "entry") => self.take_entry(&document, (0, id), &wanted.label),
+            (Some(id), _) => self.take_list(&document, (0, id), &wanted.label, wanted.depth, false),
+        }
     }
 }
 

@@ -3,13 +3,57 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
+use crate::node::NodeSelector;
+
 /// AUID of block lists and other URI lists (RFC 4826 §3.4.1, XDM-37).
 pub const RESOURCE_LISTS: &str = "resource-lists";
 /// Name of the one document of the AUID that clients agree on (RFC 4826 §3.4.7).
 pub const INDEX: &str = "index";
 
+/// AUID of the OMA access rules (XDM-34).
+pub const ACCESS_RULES: &str = "org.openmobilealliance.access-rules";
+/// Name of the one document of [`ACCESS_RULES`] (XDM-34).
+pub const ACCESS_RULES_DOCUMENT: &str = "access-rules";
+/// AUID of the OMA presence rules (XDM-33).
+pub const OMA_PRES_RULES: &str = "org.openmobilealliance.pres-rules";
+/// Name of the one document of [`OMA_PRES_RULES`].
+pub const OMA_PRES_RULES_DOCUMENT: &str = "pres-rules";
+/// AUID of the presence rules of the IETF (RFC 5025 §9.1).
+pub const PRES_RULES: &str = "pres-rules";
+/// AUID of what a server can do (RFC 4825 §12.1).
+pub const XCAP_CAPS: &str = "xcap-caps";
+/// AUID of the list of a user's documents (XDM-41).
+pub const XCAP_DIRECTORY: &str = "org.openmobilealliance.xcap-directory";
+/// Name of the one document of [`XCAP_DIRECTORY`].
+pub const XCAP_DIRECTORY_DOCUMENT: &str = "directory.xml";
+
+/// Content type of the documents of an application usage (RFC 4825 §8.3, XDM-22), if known here.
+pub fn media_type(auid: &str) -> Option<&'static str> {
+    match auid {
+        RESOURCE_LISTS => Some(crate::resource_lists::MEDIA_TYPE),
+        "rls-services" => Some("application/rls-services+xml"),
+        PRES_RULES | OMA_PRES_RULES | ACCESS_RULES => Some("application/auth-policy+xml"),
+        XCAP_CAPS => Some("application/xcap-caps+xml"),
+        XCAP_DIRECTORY => Some("application/vnd.oma.xcap-directory+xml"),
+        _ => None,
+    }
+}
+
+/// Default document namespace of an application usage (RFC 4825 §6.4), if known here.
+pub fn default_namespace(auid: &str) -> Option<&'static str> {
+    match auid {
+        RESOURCE_LISTS => Some(crate::resource_lists::NAMESPACE),
+        "rls-services" => Some("urn:ietf:params:xml:ns:rls-services"),
+        PRES_RULES | OMA_PRES_RULES => Some("urn:ietf:params:xml:ns:pres-rules"),
+        ACCESS_RULES => Some("urn:ietf:params:xml:ns:common-policy"),
+        XCAP_CAPS => Some("urn:ietf:params:xml:ns:xcap-caps"),
+        XCAP_DIRECTORY => Some("urn:oma:xml:xdm:xcap-directory"),
+        _ => None,
+    }
+}
+
 /// What a path segment may not hold plain (RFC 3986 §3.3): all but unreserved, sub-delims, `:` and `@`.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -88,6 +132,36 @@ impl XcapRoot {
     /// Whether a URL has scheme, host and port of the root: only there do credentials go (SEC-12).
     pub fn is_origin_of(&self, url: &Url) -> bool {
         self.url.origin() == url.origin()
+    }
+
+    /// Whether a URL lies below the root's path.
+    pub(crate) fn is_above(&self, url: &Url) -> bool {
+        let base = self.url.path().trim_end_matches('/');
+        let below = url.path().strip_prefix(base);
+        below.is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Path segments of the root.
+    pub(crate) fn depth(&self) -> usize {
+        let segments = self.url.path().split('/');
+        segments.filter(|segment| !segment.is_empty()).count()
+    }
+
+    /// The URL of a document below the root, and of a node in it (XDM-02, XDM-05, XDM-06).
+    pub(crate) fn url_of(&self, segments: &[&str], node: Option<&NodeSelector>) -> Url {
+        let mut path = self.url.path().trim_end_matches('/').to_owned();
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        let mut url = self.url.clone();
+        if let Some(node) = node {
+            path += "/~~/";
+            path += &node.encoded();
+            url.set_query(node.query().as_deref());
+        }
+        url.set_path(&path);
+        url
     }
 
     /// Whether requests go over TLS.
@@ -173,17 +247,69 @@ impl DocumentSelector {
 
     /// The document's URL, with what a path segment may not hold percent-encoded (XDM-05).
     pub fn url(&self) -> Url {
-        let encode = |text| utf8_percent_encode(text, SEGMENT);
-        let base = self.root.url.path().trim_end_matches('/');
-        let (auid, document) = (encode(&self.auid), encode(&self.document));
-        let path = match &self.xui {
-            Some(xui) => format!("{base}/{auid}/users/{}/{document}", encode(xui)),
-            None => format!("{base}/{auid}/global/{document}"),
-        };
-        let mut url = self.root.url.clone();
-        url.set_path(&path);
-        url
+        self.url_with(None)
     }
+
+    /// The URL of a node in the document (RFC 4825 §6.3).
+    pub fn node_url(&self, node: &NodeSelector) -> Url {
+        self.url_with(Some(node))
+    }
+
+    fn url_with(&self, node: Option<&NodeSelector>) -> Url {
+        let (auid, document) = (self.auid.as_str(), self.document.as_str());
+        match &self.xui {
+            Some(xui) => self.root.url_of(&[auid, "users", xui, document], node),
+            None => self.root.url_of(&[auid, "global", document], node),
+        }
+    }
+
+    /// Reads a path below the root, percent-encoded or not: document, and the node behind `~~` if there is one.
+    pub fn parse(root: XcapRoot, path: &str) -> Result<(Self, Option<NodeSelector>), PathError> {
+        let bad = || PathError::Shape { path: path.into() };
+        let (path_part, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut segments = Vec::new();
+        let mut node = None;
+        let mut rest = Some(path_part.trim_matches('/'));
+        while let Some(text) = rest {
+            let (segment, behind) = match text.split_once('/') {
+                Some((segment, behind)) => (segment, Some(behind)),
+                None => (text, None),
+            };
+            let segment = unescape(segment).ok_or_else(bad)?;
+            if segment == "~~" {
+                node = Some(NodeSelector::parse(behind.unwrap_or_default(), query)?);
+                break;
+            }
+            segments.push(segment);
+            rest = behind;
+        }
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        let document = match segments.as_slice() {
+            [auid, "users", xui, document] => Self::user(root, auid, xui, document)?,
+            [auid, "global", document] => Self::global(root, auid, document)?,
+            _ => return Err(bad()),
+        };
+        Ok((document, node))
+    }
+}
+
+/// Why a path names nothing on an XDMS.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not of the form of a document selector.
+    #[error(
+        "{path:?} names no document: write it as AUID/users/XUI/DOCUMENT or AUID/global/DOCUMENT, a node behind /~~/"
+    )]
+    Shape {
+        /// The path given.
+        path: String,
+    },
+    /// A part that no segment can hold.
+    #[error(transparent)]
+    Segment(#[from] SegmentError),
+    /// Something behind `~~` that is no node selector.
+    #[error(transparent)]
+    Node(#[from] crate::node::NodeError),
 }
 
 /// Takes user name and password out of a URL: they must not be sent, shown or logged (SEC-12).

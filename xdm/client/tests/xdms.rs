@@ -11,7 +11,7 @@ use rollmark_core::digest::Credentials;
 use rollmark_xdm::client::{HttpRequest, Settings};
 use rollmark_xdm::selector::{DocumentSelector, XcapRoot};
 use rollmark_xdm::source::{Polling, XdmsSource};
-use rollmark_xdm::{Http, HttpError, HttpSettings};
+use rollmark_xdm::{Connection, Http, HttpError, HttpSettings};
 use server::{DEADLINE, Reply, Request, Server, document, reply};
 use sha2::Sha256;
 
@@ -32,7 +32,11 @@ fn source_at(root: &str, http: &HttpSettings) -> XdmsSource {
         interval: pace,
         floor: pace,
     };
-    XdmsSource::new(Http::new(http).unwrap(), settings, selector, polling)
+    XdmsSource::new(
+        Connection::new(Http::new(http).unwrap(), settings),
+        selector,
+        polling,
+    )
 }
 
 fn source(server: &Server) -> XdmsSource {

@@ -86,6 +86,46 @@ pub enum Failure {
         /// The last one asked.
         url: String,
     },
+    /// 405: the server does not change this.
+    #[error("{url} does not take {method} (405): the server keeps this document or node as it is")]
+    MethodNotAllowed {
+        /// What was asked for.
+        url: String,
+        /// The method.
+        method: &'static str,
+    },
+    /// 413.
+    #[error("{url} takes no document that large (413): shorten it")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+    },
+    /// 415.
+    #[error("{url} does not take content of type {sent} (415): check the XCAP root")]
+    MediaTypeRefused {
+        /// What was asked for.
+        url: String,
+        /// Type sent.
+        sent: &'static str,
+    },
+    /// 401 of another realm than the configured one (SEC-12).
+    #[error(
+        "{url} asks for a password for the realm {realm:?}, but {configured:?} is configured: it is not sent; check the realm"
+    )]
+    OtherRealm {
+        /// What was asked for.
+        url: String,
+        /// The realm.
+        realm: String,
+        /// The realm that is configured.
+        configured: String,
+    },
+    /// The host has no bootstrapped key for the server (XDM-15).
+    #[error("{url} wants a key bootstrapped by GBA, and there is none: check the SIM and the BSF")]
+    NoKey {
+        /// What was asked for.
+        url: String,
+    },
     /// 5xx, 408 or 429: the server cannot serve now (XDM-27).
     #[error("{url} is out of service at the moment ({status}): asked again later")]
     Unavailable {

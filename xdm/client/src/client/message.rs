@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+/// A URL as messages and logs may show it: without the node behind `~~`, whose name can be a blocked user (SEC-14).
+pub(crate) fn place(url: &str) -> &str {
+    url.split_once("/~~").map_or(url, |(document, _)| document)
+}
+
 /// A request for the host's HTTP client. Redirects are not to be followed, nothing is to be added but what
 /// the connection needs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// `GET`.
+    /// `GET`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// Absolute URL, without userinfo.
     pub url: String,
@@ -31,7 +36,7 @@ impl fmt::Debug for HttpRequest {
         let names: Vec<_> = self.headers.iter().map(|(name, _)| *name).collect();
         f.debug_struct("HttpRequest")
             .field("method", &self.method)
-            .field("url", &self.url)
+            .field("url", &place(&self.url))
             .field("headers", &names)
             .field("body", &self.body.len())
             .finish()

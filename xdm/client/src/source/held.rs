@@ -29,6 +29,33 @@ impl Held {
         self.tell(state, None, etag)
     }
 
+    /// Takes a list from an earlier run: it is in use, but may be out of date.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn recall(&mut self, list: BlockList, etag: Option<String>) -> Update {
+        let state = SourceState::Stale;
+        self.list = Some(list.clone());
+        self.state = Some(state);
+        Update {
+            state,
+            list: Some(list),
+            etag,
+        }
+    }
+
+    /// The list held is somebody else's: nothing is known any more (SW-08).
+    #[cfg(feature = "reqwest")]
+    pub(super) fn forget(&mut self) -> Update {
+        *self = Self {
+            state: Some(SourceState::Unavailable),
+            ..Self::default()
+        };
+        Update {
+            state: SourceState::Unavailable,
+            list: Some(BlockList::default()),
+            etag: None,
+        }
+    }
+
     /// The source could not be read: the last good list stays in use (XDM-27).
     pub(super) fn fail(&mut self, error: String) -> Option<Update> {
         self.error = Some(error);

@@ -3,6 +3,8 @@
 //! A source has a `name()`, and `next()`, which returns when its list or its state has changed. `next()` may be
 //! dropped at any point: nothing is lost, the next call goes on.
 
+#[cfg(feature = "reqwest")]
+mod copies;
 mod file;
 mod held;
 #[cfg(feature = "reqwest")]
@@ -10,4 +12,20 @@ mod xdms;
 
 pub use file::{FILE_POLL, FileSource};
 #[cfg(feature = "reqwest")]
-pub use xdms::{DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling, XdmsError, XdmsSource};
+pub use xdms::{
+    DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling, RESOLVING_TIME, Reading, XdmsControl, XdmsSource,
+};
+
+/// A length of time for a person to read: `5 seconds`, `3 hours`.
+#[cfg(feature = "reqwest")]
+pub fn ago(age: std::time::Duration) -> String {
+    let seconds = age.as_secs();
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}

@@ -1,17 +1,19 @@
-//! A document on an XDMS as a source: fetched, then asked for again with its entity tag (XDM-20…27).
+//! A document on an XDMS as a source: fetched, then asked for again with its entity tag (XDM-20…27, XDM-32…52, XDM-79…81).
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rollmark_core::blocklist::{BlockList, Update};
-use rollmark_core::digest::Session;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::copies::{CacheFile, Copies, Copy};
 use super::held::Held;
-use crate::client::{Failure, Fetch, Outcome, Settings, Step};
-use crate::document::DocumentError;
-use crate::http::{Http, HttpError};
-use crate::resource_lists;
-use crate::selector::DocumentSelector;
+use crate::client::{Operation, Outcome, Target};
+use crate::connection::{Connection, XdmsError, failure_of};
+use crate::resource_lists::{Options, Resolution};
+use crate::selector::{DocumentSelector, XcapRoot};
 
 /// Time between two requests, unless set otherwise.
 pub const DEFAULT_POLL: Duration = Duration::from_secs(15 * 60);
@@ -50,137 +52,195 @@ impl Polling {
     }
 }
 
-/// Why the XDMS gave no list.
-#[derive(Debug, thiserror::Error)]
-pub enum XdmsError {
-    /// No response.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// A response without document.
-    #[error(transparent)]
-    Failure(#[from] Failure),
-    /// A document that cannot be read.
-    #[error("{url}: {source}")]
-    Document {
-        /// Where it is.
-        url: String,
-        /// Why.
-        source: DocumentError,
-    },
-    /// The system has no random numbers for a digest answer.
-    #[error("the system gives no random numbers, which authentication needs")]
-    Random,
-}
+/// Longest time spent on fetching what a document refers to; what is missing then makes the list incomplete.
+pub const RESOLVING_TIME: Duration = Duration::from_secs(60);
 
-impl XdmsError {
-    fn is_temporary(&self) -> bool {
-        match self {
-            Self::Http(_) => true,
-            Self::Failure(failure) => failure.is_temporary(),
-            Self::Document { .. } | Self::Random => false,
-        }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Failure(failure) => failure.retry_after(),
-            _ => None,
-        }
-    }
+/// How a document is read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Lists within lists are block lists too, by their name (XDM-43). Default: off.
+    pub nested: bool,
+    /// Other servers that anchors may lead to, asked without credentials (XDM-48). Default: none.
+    pub allowed: Vec<XcapRoot>,
 }
 
 /// What a fetch brought.
-enum Fetched {
+enum Brought {
     List(BlockList, Option<String>),
     Same,
 }
 
-/// The block list in a user's resource-lists document, kept up to date by polling.
+/// One word to a running source.
+#[derive(Debug)]
+enum Word {
+    Changed,
+    Switch(Box<(Connection, DocumentSelector)>),
+}
+
+/// Speaks to an [`XdmsSource`] that is in use elsewhere.
+#[derive(Clone, Debug)]
+pub struct XdmsControl(mpsc::UnboundedSender<Word>);
+
+impl XdmsControl {
+    /// The document may have changed: it is asked for at once, by its entity tag. This is for notifications of changes
+    /// (RFC 5875).
+    pub fn changed(&self) {
+        // A source that has gone has nothing to ask for.
+        let _ = self.0.send(Word::Changed);
+    }
+
+    /// From now on the document is had otherwise: by another root, other identity headers, other credentials (SW-08). The
+    /// list stays in use, unless the document is another user's: then it is dropped, and its copy on disk with it.
+    pub fn switch(&self, connection: Connection, selector: DocumentSelector) {
+        let _ = self.0.send(Word::Switch(Box::new((connection, selector))));
+    }
+}
+
+/// The block list in a user's document, kept up to date by polling and by word from [`XdmsControl`].
 #[derive(Debug)]
 pub struct XdmsSource {
-    http: Http,
-    settings: Settings,
-    selector: DocumentSelector,
-    polling: Polling,
-    held: Held,
-    /// Of the list held; none as long as there is none.
-    etag: Option<String>,
-    session: Option<Session>,
-    failures: u32,
+    state: State,
+    words: mpsc::UnboundedReceiver<Word>,
+    control: XdmsControl,
+    /// A word came while a fetch was under way.
+    again: bool,
     due: Option<Instant>,
 }
 
+#[derive(Debug)]
+struct State {
+    connection: Connection,
+    selector: DocumentSelector,
+    reading: Reading,
+    polling: Polling,
+    cache: Option<CacheFile>,
+    cache_directory: Option<std::path::PathBuf>,
+    held: Held,
+    copies: Option<Copies>,
+    failures: u32,
+}
+
 impl XdmsSource {
-    /// A source for one resource-lists document. An `http:` root is taken as consent to go without TLS; with
-    /// credentials, off this machine, that is worth a warning (XDM-16).
-    pub fn new(
-        http: Http,
-        settings: Settings,
-        selector: DocumentSelector,
-        polling: Polling,
-    ) -> Self {
+    /// A source for one document. An `http:` root is taken as consent to go without TLS; with credentials, off this
+    /// machine, that is worth a warning (XDM-16).
+    pub fn new(connection: Connection, selector: DocumentSelector, polling: Polling) -> Self {
         let root = selector.root();
-        if settings.credentials.is_some() && !root.is_https() && !root.is_loopback() {
+        if connection.has_credentials() && !root.is_https() && !root.is_loopback() {
             tracing::warn!(
                 "the XCAP root is http: the password is hashed, but the block list goes in the clear; use https"
             );
         }
+        let (sender, words) = mpsc::unbounded_channel();
         Self {
-            http,
-            settings,
-            selector,
-            polling,
-            held: Held::default(),
-            etag: None,
-            session: None,
-            failures: 0,
+            state: State {
+                connection,
+                selector,
+                reading: Reading::default(),
+                polling,
+                cache: None,
+                cache_directory: None,
+                held: Held::default(),
+                copies: None,
+                failures: 0,
+            },
+            words,
+            control: XdmsControl(sender),
+            again: false,
             due: None,
         }
     }
 
+    /// Reads the document in another way than by default.
+    #[must_use]
+    pub fn with_reading(mut self, reading: Reading) -> Self {
+        self.state.reading = reading;
+        self
+    }
+
+    /// Keeps what was read in a folder, for the user only, and uses it at the next start until the XDMS answers (SEC-14).
+    /// The folder is of one account: what is there of another user is removed (SW-08).
+    #[must_use]
+    pub fn with_cache(mut self, directory: &Path) -> Self {
+        self.state.cache_directory = Some(directory.to_owned());
+        self.state.open_cache();
+        self
+    }
+
     /// `xdms:URL` of the document.
     pub fn name(&self) -> String {
-        format!("xdms:{}", self.selector.url())
+        format!("xdms:{}", self.state.selector.url())
     }
 
     /// Why the XDMS could not be asked the last time; none if it could.
     pub fn last_error(&self) -> Option<&str> {
-        self.held.last_error()
+        self.state.held.last_error()
     }
 
-    /// Waits for news: the first call asks at once, later ones return when list or state changed. A failure
-    /// before the first list is unavailable, after it stale. Cancel-safe.
+    /// How long ago the list in use was last known to be right; none without a list.
+    pub fn age(&self) -> Option<Duration> {
+        self.state.copies.as_ref().map(Copies::age)
+    }
+
+    /// A handle for words to this source.
+    pub fn control(&self) -> XdmsControl {
+        self.control.clone()
+    }
+
+    /// Waits for news. The first call gives the list kept from an earlier run, if there is one, or asks at once; later ones
+    /// return when list or state changed. A failure before the first list is unavailable, after it stale. Cancel-safe.
     pub async fn next(&mut self) -> Update {
         loop {
-            if let Some(due) = self.due {
-                tokio::time::sleep_until(due).await;
+            while let Ok(word) = self.words.try_recv() {
+                if let Some(update) = self.heed(word) {
+                    return update;
+                }
             }
-            let result = self.fetch().await;
-            // From here on nothing waits, so that a dropped call leaves no half of an update behind.
-            let update = match result {
-                Ok(fetched) => {
-                    self.failures = 0;
-                    self.due = Some(Instant::now() + self.polling.wait(0, true, None));
-                    match fetched {
-                        Fetched::List(list, etag) => {
-                            self.etag.clone_from(&etag);
-                            self.held.take(list, etag)
-                        }
-                        Fetched::Same => self.held.confirm(self.etag.clone()),
+            if self.due.is_none()
+                && let Some(update) = self.state.recall()
+            {
+                self.due = Some(Instant::now());
+                return update;
+            }
+            if let Some(due) = self.due
+                && !self.again
+            {
+                tokio::select! {
+                    () = tokio::time::sleep_until(due) => {}
+                    Some(word) = self.words.recv() => match self.heed(word) {
+                        Some(update) => return update,
+                        None => continue,
+                    },
+                }
+            }
+            self.again = false;
+            let Self {
+                state,
+                words,
+                again,
+                ..
+            } = self;
+            let brought = {
+                let mut fetch = std::pin::pin!(state.fetch());
+                loop {
+                    tokio::select! {
+                        brought = &mut fetch => break Ok(brought),
+                        Some(word) = words.recv() => match word {
+                            // What is under way may be of before the change: it is asked for again after it (XDM-81).
+                            Word::Changed => *again = true,
+                            // Its answer would be one of before the switch (XDM-81).
+                            switch @ Word::Switch(_) => break Err(switch),
+                        },
                     }
                 }
-                Err(error) => {
-                    self.failures = self.failures.saturating_add(1);
-                    let wait =
-                        self.polling
-                            .wait(self.failures, error.is_temporary(), error.retry_after());
+            };
+            // From here on nothing waits, so that a dropped call leaves no half of an update behind.
+            let update = match brought {
+                Ok(result) => {
+                    let (update, wait) = self.state.settle(result);
                     self.due = Some(Instant::now() + wait);
-                    let update = self.held.fail(error.to_string());
-                    if update.is_some() {
-                        tracing::warn!(retry_in = ?wait, "{error}");
-                    }
                     update
                 }
+                Err(switch) => self.heed(switch),
             };
             if let Some(update) = update {
                 return update;
@@ -188,51 +248,222 @@ impl XdmsSource {
         }
     }
 
-    /// One fetch. The digest session is taken along: dropped half-way it is lost, not used twice with one count.
-    async fn fetch(&mut self) -> Result<Fetched, XdmsError> {
-        let (mut fetch, mut request) = Fetch::start(
-            self.settings.clone(),
-            self.selector.clone(),
-            self.etag.clone(),
-            self.session.take(),
-        );
-        let outcome = loop {
-            let response = self.http.send(&request).await?;
-            match fetch.handle_response(&response, cnonce()?) {
-                Step::Send(next) => request = next,
-                Step::Done(outcome) => break outcome,
+    fn heed(&mut self, word: Word) -> Option<Update> {
+        self.again = true;
+        match word {
+            Word::Changed => None,
+            Word::Switch(to) => {
+                let (connection, selector) = *to;
+                self.due.get_or_insert_with(Instant::now);
+                self.state.switch(connection, selector)
             }
-        };
-        self.session = fetch.into_session();
-        match outcome {
-            Outcome::Document(document) => {
-                let list = resource_lists::parse(&document.body, self.selector.xui()).map_err(
-                    |source| XdmsError::Document {
-                        url: self.selector.url().into(),
-                        source,
-                    },
-                )?;
-                Ok(Fetched::List(list, document.etag))
-            }
-            Outcome::NotModified => Ok(Fetched::Same),
-            Outcome::NoDocument => {
-                let list = BlockList {
-                    entries: Vec::new(),
-                    complete: true,
-                    rules: None,
-                };
-                Ok(Fetched::List(list, None))
-            }
-            Outcome::Failed(failure) => Err(failure.into()),
         }
     }
 }
 
-/// 16 random octets in hex.
-fn cnonce() -> Result<String, XdmsError> {
-    let mut octets = [0; 16];
-    getrandom::fill(&mut octets).map_err(|_| XdmsError::Random)?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+impl State {
+    fn url(&self) -> String {
+        self.selector.url().into()
+    }
+
+    fn open_cache(&mut self) {
+        let directory = self.cache_directory.as_deref();
+        self.cache = directory
+            .zip(self.selector.xui())
+            .map(|(directory, xui)| CacheFile::new(directory, self.selector.auid(), xui));
+    }
+
+    /// The list of an earlier run: in use, but not known to be still right.
+    fn recall(&mut self) -> Option<Update> {
+        let copies = self.cache.as_ref()?.load()?;
+        let (list, _) = self.read_held(&copies)?;
+        let etag = copies.document.etag.clone();
+        self.copies = Some(copies);
+        Some(self.held.recall(list, etag))
+    }
+
+    /// The list that copies come to, without asking anybody.
+    fn read_held(&self, copies: &Copies) -> Option<(BlockList, ())> {
+        let mut reading = begin(&self.selector, &self.reading, &copies.document.body).ok()?;
+        while let Some(target) = reading.next_target() {
+            let copy = copies.nodes.get(target.url().as_str());
+            reading.take(copy.map(|copy| copy.body.as_slice()));
+        }
+        Some((reading.finish(), ()))
+    }
+
+    fn switch(&mut self, connection: Connection, selector: DocumentSelector) -> Option<Update> {
+        let same = self.selector.xui() == selector.xui() && self.selector.auid() == selector.auid();
+        self.connection = connection;
+        self.selector = selector;
+        self.failures = 0;
+        if same {
+            return None;
+        }
+        if let Some(cache) = &self.cache {
+            cache.remove();
+        }
+        self.open_cache();
+        self.copies = None;
+        Some(self.held.forget())
+    }
+
+    /// One round of fetching, nothing of which counts before it is over.
+    async fn fetch(&mut self) -> Result<(Brought, Option<Copies>), XdmsError> {
+        let url = self.url();
+        // An entity tag is of one place; after a switch it says nothing (XDM-21).
+        let held = self.copies.as_ref().filter(|copies| copies.url == url);
+        let etag = held.and_then(|held| held.document.etag.clone());
+        let target = Target::document(&self.selector);
+        let outcome = self
+            .connection
+            .perform(Operation::get(target.clone(), etag))
+            .await;
+        let outcome = outcome.and_then(|outcome| match outcome {
+            Outcome::Fetched(_) | Outcome::NotModified | Outcome::NotFound => Ok(outcome),
+            other => Err(failure_of(other, &target).into()),
+        });
+        let document = match outcome {
+            Ok(Outcome::Fetched(fetched)) => Copy {
+                etag: fetched.etag,
+                body: fetched.body,
+            },
+            Ok(Outcome::NotModified) => match held {
+                Some(held) if held.nodes.is_empty() => {
+                    let at = SystemTime::now();
+                    return Ok((Brought::Same, Some(Copies { at, ..held.clone() })));
+                }
+                Some(held) => held.document.clone(),
+                None => return Err(failure_of(Outcome::NotModified, &target).into()),
+            },
+            Ok(_) => return Ok((nothing(), None)),
+            Err(error) if error.may_be_unknown_usage() => {
+                // A server that does not have the application usage has no such list (XDM-25).
+                let root = self.selector.root().clone();
+                match self.connection.capabilities(&root).await {
+                    Ok(Some(known))
+                        if !known.auids.is_empty() && !known.has(self.selector.auid()) =>
+                    {
+                        return Ok((nothing(), None));
+                    }
+                    _ => return Err(error),
+                }
+            }
+            Err(error) => return Err(error),
+        };
+        let mut reading = begin(&self.selector, &self.reading, &document.body)?;
+        let end = Instant::now() + RESOLVING_TIME;
+        let mut nodes = BTreeMap::new();
+        while let Some(target) = reading.next_target() {
+            let url = target.url().as_str().to_owned();
+            let old = self
+                .copies
+                .as_ref()
+                .and_then(|copies| copies.nodes.get(&url))
+                .cloned();
+            let etag = old.as_ref().and_then(|old| old.etag.clone());
+            let fetch = self.connection.perform(Operation::get(target, etag));
+            let Ok(outcome) = tokio::time::timeout_at(end, fetch).await else {
+                break; // the rest is incomplete
+            };
+            match (outcome, old) {
+                (Ok(Outcome::Fetched(fetched)), _) => {
+                    reading.take(Some(&fetched.body));
+                    let (etag, body) = (fetched.etag, fetched.body);
+                    nodes.insert(url, Copy { etag, body });
+                }
+                (Ok(Outcome::NotModified), Some(old)) => {
+                    reading.take(Some(&old.body));
+                    nodes.insert(url, old);
+                }
+                (Ok(Outcome::Failed(_)) | Err(_), Some(old)) => {
+                    reading.take_old(&old.body);
+                    nodes.insert(url, old);
+                }
+                _ => reading.take(None),
+            }
+        }
+        let etag = document.etag.clone();
+        let copies = Copies {
+            url,
+            document,
+            nodes,
+            at: SystemTime::now(),
+        };
+        Ok((Brought::List(reading.finish(), etag), Some(copies)))
+    }
+
+    /// Takes what a fetch brought; the wait before the next one.
+    fn settle(
+        &mut self,
+        result: Result<(Brought, Option<Copies>), XdmsError>,
+    ) -> (Option<Update>, Duration) {
+        match result {
+            Ok((brought, copies)) => {
+                self.failures = 0;
+                if let Some(cache) = &self.cache {
+                    cache.store(copies.as_ref());
+                }
+                self.copies = copies;
+                let update = match brought {
+                    Brought::List(list, etag) => self.held.take(list, etag),
+                    Brought::Same => {
+                        let copies = self.copies.as_ref();
+                        self.held
+                            .confirm(copies.and_then(|copies| copies.document.etag.clone()))
+                    }
+                };
+                (update, self.polling.wait(0, true, None))
+            }
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                let wait =
+                    self.polling
+                        .wait(self.failures, error.is_temporary(), error.retry_after());
+                let text = match &self.copies {
+                    Some(copies) => format!(
+                        "{error}; the list read {} ago stays in use",
+                        super::ago(copies.age())
+                    ),
+                    None => error.to_string(),
+                };
+                let update = self.held.fail(text);
+                if update.is_some() {
+                    tracing::warn!(retry_in = ?wait, "{error}");
+                }
+                (update, wait)
+            }
+        }
+    }
+}
+
+/// A known empty list (XDM-24).
+fn nothing() -> Brought {
+    let list = BlockList {
+        entries: Vec::new(),
+        complete: true,
+        rules: None,
+    };
+    Brought::List(list, None)
+}
+
+/// Begins to read a document of a user.
+fn begin(
+    selector: &DocumentSelector,
+    reading: &Reading,
+    body: &[u8],
+) -> Result<Resolution, XdmsError> {
+    let options = Options {
+        own_xui: selector.xui().map(str::to_owned),
+        nested: reading.nested,
+    };
+    let root = selector.root().clone();
+    Resolution::begin(body, options, root, reading.allowed.clone()).map_err(|source| {
+        XdmsError::Document {
+            url: selector.url().into(),
+            source,
+        }
+    })
 }
 
 #[cfg(test)]
