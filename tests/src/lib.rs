@@ -12,6 +12,7 @@ pub mod focus;
 pub mod fuzzing;
 pub mod hosts;
 pub mod ims;
+pub mod kit;
 pub mod lab;
 pub mod process;
 pub mod roster;

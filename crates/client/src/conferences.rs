@@ -78,6 +78,12 @@ impl Conferences {
         self.command(Command::Registration(self.account, Box::new(registration)));
     }
 
+    /// The host's network changed: another address, another interface. Every notifier is told at once where to send now
+    /// (SUB-09). Connections that are lost need no call; the adapter sees them.
+    pub fn network_changed(&self) {
+        self.command(Command::NetworkChanged);
+    }
+
     /// Adds a block-list source, after those added before. Its marks come with its first news; until then users are
     /// `unknown`, not `clear`.
     pub fn add_source(&self, source: impl BlockListSource) {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{Engine, WatchError, WatchId, What};
-use rollmark_core::host::{Action, Capabilities};
+use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::profile::Registration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::conferences::Event;
-use crate::port::{Port, Report};
+use crate::port::{Answering, Port, Report, Reporter};
 use crate::source::BlockListSource;
 
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     AddAccount(Box<AccountSettings>, oneshot::Sender<AccountId>),
     AddSource(AccountId, String, AbortHandle),
     BlockList(AccountId, String, Update),
+    NetworkChanged,
     Registration(AccountId, Box<Registration>),
     Resynchronise(WatchId),
     Stop(Duration, oneshot::Sender<()>),
@@ -68,6 +69,11 @@ struct Driver {
     consumers: HashMap<WatchId, Consumer>,
     stopped: Vec<oneshot::Sender<()>>,
     feeds: Vec<AbortHandle>,
+    reports: mpsc::WeakUnboundedSender<Report>,
+    /// NOTIFYs whose answers have not left yet.
+    unanswered: usize,
+    /// Ends that are told once they have.
+    ended: Vec<rollmark_core::engine::Event>,
 }
 
 /// Spawns the driver.
@@ -89,6 +95,9 @@ pub(crate) fn start(
         consumers: HashMap::new(),
         stopped: Vec::new(),
         feeds: Vec::new(),
+        reports: reports.downgrade(),
+        unanswered: 0,
+        ended: Vec::new(),
     };
     tokio::spawn(driver.run(commands, report_inbox));
     let port = Port {
@@ -187,6 +196,7 @@ impl Driver {
             Command::BlockList(account, source, update) => {
                 self.engine.handle_block_list(account, &source, update);
             }
+            Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
             Command::Registration(account, registration) => {
                 self.engine.set_registration(account, *registration);
             }
@@ -222,15 +232,24 @@ impl Driver {
         match report {
             Report::Fact(fact) => self.engine.handle_fact(now, fact),
             Report::Request(request, reply) => {
-                let _ = reply.send(self.engine.handle_request(now, &request));
+                let answer = self.engine.handle_request(now, &request);
+                self.answer(answer, reply);
             }
             Report::Notification(subscription, headers, body, reply) => {
                 let answer = self
                     .engine
                     .handle_notification(now, subscription, &headers, &body);
-                let _ = reply.send(answer);
+                self.answer(Some(answer), reply);
             }
+            Report::Answered => self.unanswered = self.unanswered.saturating_sub(1),
         }
+    }
+
+    fn answer(&mut self, answer: Option<Answer>, reply: oneshot::Sender<Option<Answering>>) {
+        let answering = answer.and_then(|answer| Reporter::answering(&self.reports, answer));
+        self.unanswered += usize::from(answering.is_some());
+        // Whoever does not wait for it any more drops it, which is an answer, too.
+        let _ = reply.send(answering);
     }
 
     fn drain(&mut self) {
@@ -241,14 +260,21 @@ impl Driver {
         let at = self.now();
         while let Some(event) = self.engine.poll_event() {
             let id = event.watch;
-            let ended = matches!(event.what, What::Ended { .. });
-            if let Some(consumer) = self.consumers.get(&id) {
+            if matches!(event.what, What::Ended { .. }) {
+                self.ended.push(event);
+            } else if let Some(consumer) = self.consumers.get(&id) {
                 consumer.tell(at, event.what);
             }
-            if ended {
-                self.consumers.remove(&id);
-                self.engine.remove(id);
+        }
+        if self.unanswered > 0 {
+            return;
+        }
+        for event in std::mem::take(&mut self.ended) {
+            let id = event.watch;
+            if let Some(consumer) = self.consumers.remove(&id) {
+                consumer.tell(at, event.what);
             }
+            self.engine.remove(id);
         }
     }
 

@@ -26,7 +26,7 @@ mod port;
 mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
-pub use port::{Port, Reporter};
+pub use port::{Answering, Port, Reporter};
 pub use source::BlockListSource;
 
 pub use rollmark_core as core;

@@ -8,8 +8,37 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) enum Report {
     Fact(Fact),
-    Request(Request, oneshot::Sender<Option<Answer>>),
-    Notification(SubscriptionId, Headers, Vec<u8>, oneshot::Sender<Answer>),
+    Request(Request, oneshot::Sender<Option<Answering>>),
+    Notification(
+        SubscriptionId,
+        Headers,
+        Vec<u8>,
+        oneshot::Sender<Option<Answering>>,
+    ),
+    /// An answer has been sent, or never will be.
+    Answered,
+}
+
+/// An answer to be sent, at once. Drop it when that is done: nothing is told as ended before, so that a process which
+/// then exits has answered the last NOTIFY (SUB-66).
+#[derive(Debug)]
+pub struct Answering {
+    answer: Answer,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+impl std::ops::Deref for Answering {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let _ = self.reports.send(Report::Answered);
+    }
 }
 
 /// The adapter's end: take actions from here, report through [`Port::reporter`].
@@ -43,24 +72,30 @@ impl Reporter {
     }
 
     /// Offers a received request. None: it is not for the plugin.
-    pub async fn request(&self, request: Request) -> Option<Answer> {
+    pub async fn request(&self, request: Request) -> Option<Answering> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Report::Request(request, reply)).ok()?;
         answer.await.ok().flatten()
     }
 
-    /// Delivers a NOTIFY of a dialog that the host owns; 481 once the plugin has ended.
+    pub(crate) fn answering(
+        reports: &mpsc::WeakUnboundedSender<Report>,
+        answer: Answer,
+    ) -> Option<Answering> {
+        let reports = reports.upgrade()?;
+        Some(Answering { answer, reports })
+    }
+
+    /// Delivers a NOTIFY of a dialog that the host owns. None once the plugin has ended: 481.
     pub async fn notification(
         &self,
         subscription: SubscriptionId,
         headers: Headers,
         body: Vec<u8>,
-    ) -> Answer {
+    ) -> Option<Answering> {
         let (reply, answer) = oneshot::channel();
         let report = Report::Notification(subscription, headers, body, reply);
-        if self.0.send(report).is_err() {
-            return Answer::new(481);
-        }
-        answer.await.unwrap_or_else(|_| Answer::new(481))
+        self.0.send(report).ok()?;
+        answer.await.ok().flatten()
     }
 }

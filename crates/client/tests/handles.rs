@@ -70,9 +70,8 @@ async fn notify(port: &Port, dialog: &mut Dialog, state: &str, body: String) -> 
         headers,
         body: body.into_bytes(),
     };
-    within(port.reporter().request(request))
-        .await
-        .expect("it is ours")
+    let answering = within(port.reporter().request(request)).await;
+    Answer::clone(&answering.expect("it is ours"))
 }
 
 fn document(version: u32, state: &str, user: &str, user_state: &str) -> String {

@@ -76,11 +76,13 @@ impl Layer for ConferencePlugin {
         if last || answer.status == 481 {
             self.order.forget(&call_id);
         }
-        respond(endpoint, request.take(), answer).await;
+        respond(endpoint, request.take(), &answer).await;
+        // The plugin may end now that the answer has left.
+        drop(answer);
     }
 }
 
-async fn respond(endpoint: &Endpoint, mut request: IncomingRequest, answer: Answer) {
+async fn respond(endpoint: &Endpoint, mut request: IncomingRequest, answer: &Answer) {
     let mut response = endpoint.create_response(&request, StatusCode::from(answer.status), None);
     // ezk prints From and To without port and transport; the raw text must come back as it was (RFC 3261 §8.2.6.2).
     for name in [Name::FROM, Name::TO] {
