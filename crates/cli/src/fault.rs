@@ -58,6 +58,7 @@ pub(crate) fn ended(reason: EndReason, status: Option<u16>, place: &Place<'_>) -
     let code = status.map_or_else(String::new, |status| format!(" ({status})"));
     let line = match reason {
         EndReason::Unsubscribed
+        | EndReason::Fetched
         | EndReason::NoResource
         | EndReason::Deleted
         | EndReason::Invariant => return None,
@@ -81,8 +82,11 @@ pub(crate) fn ended(reason: EndReason, status: Option<u16>, place: &Place<'_>) -
                 "{at}: the server wants a user name and a password{code}; add --user and --password-file"
             ),
         },
+        EndReason::AnonymityRefused => format!(
+            "{at}: you may not watch this conference anonymously{code}; try it under your name, or ask the conference's owner"
+        ),
         EndReason::Redirected => format!(
-            "{at}: the server redirects elsewhere{code}, which is not followed; watch the new address itself"
+            "{at}: the server redirects elsewhere{code}, and nothing more is to be found there; watch the new address itself"
         ),
         EndReason::IntervalTooBrief => format!(
             "{at}: the server wants a longer subscription than it says itself{code}; try another --expires"

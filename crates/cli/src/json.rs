@@ -77,7 +77,7 @@ fn state(state: &State) -> Value {
         "state": state.shown.as_str(),
         "reason": state.why.map(rollmark::core::subscription::Cause::as_str),
         "retry_in": state.retry_in.map(|d| (d.as_secs_f64() * 1000.0).round() / 1000.0),
-        "server": state.server,
+        "server": state.server.as_deref(),
         "mode": state.mode.as_str(),
         "protected": state.protected,
         "roster_state": state.roster.as_str(),

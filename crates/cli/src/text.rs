@@ -31,9 +31,9 @@ impl Text {
     fn state(&mut self, state: &State) -> String {
         let mut parts = Vec::new();
         if let (Shown::Active | Shown::Pending, Some(server)) = (state.shown, &state.server)
-            && *server != self.server
+            && **server != *self.server
         {
-            self.server.clone_from(server);
+            server.as_ref().clone_into(&mut self.server);
             parts.push(format!("IM server {}", safe(server)));
         }
         if let Some(why) = state.why {

@@ -1,8 +1,9 @@
 //! One user on one SIP core: identity, credentials, registration facts, profile, block lists (SW-01, SW-15).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::blocklist::BlockLists;
@@ -10,7 +11,13 @@ use crate::conference;
 use crate::digest::Credentials;
 use crate::profile::{Plain, Profile, Registration};
 use crate::subscription;
-use crate::uri::IdentityRules;
+use crate::uri::{IdentityRules, Uri};
+
+/// From of a user who wants to stay anonymous (RFC 3323 §4.1.1.3).
+pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+
+/// Servers of which an account remembers how long a life must at least be (SUB-11, SEC-18).
+pub const MAX_LEARNT_SERVERS: usize = 256;
 
 /// Names an account of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +41,10 @@ pub struct AccountSettings {
     /// Names of the block-list sources that will report, in order of precedence (XDM-32). A source is known, and its list
     /// not, from the start.
     pub sources: Vec<String>,
+    /// The user wants to stay anonymous: From names nobody, `Privacy: id` asks the network to tell nobody either, and
+    /// User-Agent names no product (OMA-25, SEC-17). Contact stays as the registration gives it, for NOTIFYs must arrive
+    /// there (RFC 3323 §4.1.1.3).
+    pub anonymous: bool,
     /// Endpoint URIs take part in block matching (URI-20).
     pub match_endpoints: bool,
 }
@@ -50,6 +61,7 @@ impl AccountSettings {
             subscription: subscription::Settings::default(),
             conference: conference::Settings::default(),
             sources: Vec::new(),
+            anonymous: false,
             match_endpoints: false,
         }
     }
@@ -59,6 +71,12 @@ impl AccountSettings {
 pub(crate) struct Account {
     pub(crate) settings: AccountSettings,
     pub(crate) registration: Registration,
+    /// Of the settings, shared by all subscriptions.
+    pub(crate) subscription: Arc<subscription::Settings>,
+    /// From without tag.
+    pub(crate) from: Arc<str>,
+    /// Min-Expires by host of the server, as learnt from 423 (SUB-11).
+    min_expires: BTreeMap<Box<str>, u32>,
     pub(crate) lists: BlockLists,
     /// Sources that have reported.
     pub(crate) heard: BTreeSet<String>,
@@ -75,11 +93,61 @@ impl Account {
         for source in &settings.sources {
             lists.configure(source);
         }
+        let from = if settings.anonymous {
+            ANONYMOUS.into()
+        } else {
+            alloc::format!("<{}>", settings.identity).into()
+        };
         Self {
+            subscription: Arc::new(settings.subscription.clone()),
+            from,
+            min_expires: BTreeMap::new(),
             settings,
             registration,
             lists,
             heard: BTreeSet::new(),
         }
+    }
+
+    /// Life to ask of the server of this target: what is wanted, or what it was learnt to insist on (SUB-11).
+    pub(crate) fn life(&self, target: &str, wanted: u32) -> u32 {
+        let learnt = server(target).and_then(|server| self.min_expires.get(&*server));
+        learnt.copied().unwrap_or(0).max(wanted)
+    }
+
+    /// The server of this target insists on a life of so many seconds.
+    pub(crate) fn learn(&mut self, target: &str, min_expires: u32) {
+        let Some(server) = server(target) else { return };
+        if self.min_expires.len() < MAX_LEARNT_SERVERS || self.min_expires.contains_key(&*server) {
+            self.min_expires.insert(server, min_expires);
+        }
+    }
+}
+
+/// The host that answers for a target.
+fn server(target: &str) -> Option<Box<str>> {
+    let uri = Uri::parse(target).ok()?;
+    Some(uri.host()?.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SUB-11, SEC-18: what a server insists on is remembered by its host, and not of servers without end.
+    #[test]
+    fn a_learnt_life_is_kept_for_its_server_alone() {
+        let settings = AccountSettings::new("sip:a@x");
+        let mut account = Account::new(settings, Registration::default());
+        account.learn("sip:one@Conf.example.org", 7200);
+        assert_eq!(account.life("sip:two@conf.example.org:5070", 3600), 7200);
+        assert_eq!(account.life("sip:two@conf.example.org", 9000), 9000);
+        assert_eq!(account.life("sip:two@other.example.org", 3600), 3600);
+        for n in 0..MAX_LEARNT_SERVERS * 2 {
+            account.learn(&alloc::format!("sip:a@h{n}.example.org"), 7200);
+        }
+        assert_eq!(account.min_expires.len(), MAX_LEARNT_SERVERS);
+        account.learn("sip:one@conf.example.org", 1800);
+        assert_eq!(account.life("sip:two@conf.example.org", 0), 1800);
     }
 }

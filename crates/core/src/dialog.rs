@@ -1,15 +1,28 @@
 //! Subscription dialog for hosts that give transactions only: tags, CSeq, route set, remote target, credentials
 //! (RFC 3261 §12, RFC 6665 §4.4.1).
 
+mod routing;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::digest::{self, Challenge, Credentials};
-use crate::header::{self, Address};
+use crate::header;
 use crate::message::{Headers, Request, Response};
-use crate::random::Random;
-use crate::uri::Uri;
+use crate::random::{Random, Token};
+use routing::{record_route, usable_target};
+
+/// Highest sequence number (RFC 3261 §8.1.1.5).
+const CSEQ_MAX: u32 = (1 << 31) - 1;
+/// Numbers kept for the last words in a dialog when it is given up for want of them.
+const CSEQ_RESERVE: u32 = 64;
+/// Challenges of different realms that one request is answered for, at most (SEC-18).
+const MAX_AUTHORIZATIONS: usize = 4;
 
 /// How a NOTIFY stands to the dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +35,19 @@ pub(crate) enum Standing {
     Foreign,
     /// Older than one already seen: 500 (SUB-30).
     OutOfOrder,
-    /// Without From tag or CSeq: 400.
+    /// Without From tag or a CSeq in its range: 400.
     Malformed,
+}
+
+/// What a message gave to the dialog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// It is of another fork and gave nothing (SUB-39).
+    pub(crate) other_fork: bool,
+    /// Its Contact cannot be sent to, or is missing: the target stays (OMA-12).
+    pub(crate) no_target: bool,
+    /// A Record-Route cannot be sent by, and was left out.
+    pub(crate) bad_route: bool,
 }
 
 /// Who made the dialog.
@@ -38,17 +62,19 @@ enum Made {
 
 #[derive(Debug)]
 pub(crate) struct Dialog {
-    pub(crate) call_id: String,
-    pub(crate) local_tag: String,
-    local: String,
-    remote: String,
-    remote_tag: Option<String>,
+    pub(crate) call_id: Token,
+    pub(crate) local_tag: Token,
     made: Made,
     local_cseq: u32,
     remote_cseq: Option<u32>,
+    remote_tag: Option<Box<str>>,
+    /// From without tag, of the account.
+    local: Arc<str>,
+    /// URI of To: what is subscribed to.
+    remote: Arc<str>,
+    remote_target: Arc<str>,
     /// Raw Route values, topmost first.
-    route_set: Vec<String>,
-    remote_target: String,
+    route_set: Box<[Box<str>]>,
     authorizations: Vec<Authorization>,
 }
 
@@ -62,28 +88,40 @@ struct Authorization {
     tries: u8,
 }
 
-/// Challenges of different realms that one request is answered for, at most (SEC-18).
-const MAX_AUTHORIZATIONS: usize = 4;
-
 impl Dialog {
-    pub(crate) fn new(local: &str, target: &str, route: Vec<String>, random: &mut Random) -> Self {
+    pub(crate) fn new(
+        local: Arc<str>,
+        remote: Arc<str>,
+        route: Vec<String>,
+        random: &mut Random,
+    ) -> Self {
         Self {
-            call_id: random.token(),
-            local_tag: random.token(),
-            local: local.to_string(),
-            remote: target.to_string(),
-            remote_tag: None,
+            call_id: random.name(),
+            local_tag: random.name(),
             made: Made::No,
             local_cseq: 0,
             remote_cseq: None,
-            route_set: route,
-            remote_target: target.to_string(),
+            remote_tag: None,
+            local,
+            remote_target: remote.clone(),
+            remote,
+            route_set: boxed(route),
             authorizations: Vec::new(),
         }
     }
 
+    /// The initial request is to be sent once more: whatever dialog there was is dropped, Call-ID, From tag, CSeq and
+    /// credentials stay (RFC 3261 §8.1.3.4, §8.1.3.5; SUB-10, SUB-12, SUB-19).
+    pub(crate) fn restart(&mut self, target: &str, route: Vec<String>) {
+        self.made = Made::No;
+        self.remote_cseq = None;
+        self.remote_tag = None;
+        self.remote_target = target.into();
+        self.route_set = boxed(route);
+    }
+
     /// The remote target: the IM Server's address once the server has named it (OMA-10).
-    pub(crate) fn remote_target(&self) -> &str {
+    pub(crate) fn remote_target(&self) -> &Arc<str> {
         &self.remote_target
     }
 
@@ -91,34 +129,33 @@ impl Dialog {
         self.made != Made::No
     }
 
-    /// Builds the next request and names its next hop (RFC 3261 §12.2.1.1: loose and strict routers).
+    /// Its sequence numbers are used up: it must be replaced (RFC 3261 §12.2.1.1).
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.local_cseq >= CSEQ_MAX - CSEQ_RESERVE
+    }
+
+    /// True for a response of another server than the one whose NOTIFY made the dialog.
+    pub(crate) fn is_of_other_fork(&self, response: &Response) -> bool {
+        let tag = response.headers.get("To").and_then(header::tag);
+        self.made == Made::ByNotify
+            && tag.is_some_and(|tag| self.remote_tag.as_deref() != Some(tag))
+    }
+
+    /// Builds the next request and names its next hop.
     pub(crate) fn request(
         &mut self,
         headers: Headers,
         body: Vec<u8>,
         credentials: Option<&Credentials>,
     ) -> (Request, String) {
-        self.local_cseq += 1;
-        let mut routes: Vec<&str> = self.route_set.iter().map(String::as_str).collect();
-        let mut uri = self.remote_target.clone();
-        let target_route;
-        let mut next_hop = uri.clone();
-        if let Some(first) = routes.first().and_then(|route| Address::parse(route)) {
-            next_hop = first.uri.clone();
-            let loose = Uri::parse(&first.uri).is_ok_and(|uri| uri.param("lr").is_some());
-            if !loose {
-                target_route = format!("<{uri}>");
-                routes.remove(0);
-                routes.push(&target_route);
-                uri = first.uri;
-            }
-        }
+        self.local_cseq = self.local_cseq.saturating_add(1).min(CSEQ_MAX);
+        let way = routing::way(&self.remote_target, &self.route_set);
         let mut all = Headers::new();
-        for route in routes {
+        for route in way.routes {
             all.push("Route", route);
         }
         all.push("Max-Forwards", "70");
-        all.push("From", format!("<{}>;tag={}", self.local, self.local_tag));
+        all.push("From", format!("{};tag={}", self.local, self.local_tag));
         all.push(
             "To",
             match &self.remote_tag {
@@ -126,7 +163,7 @@ impl Dialog {
                 None => format!("<{}>", self.remote),
             },
         );
-        all.push("Call-ID", &self.call_id);
+        all.push("Call-ID", self.call_id.to_string());
         all.push("CSeq", format!("{} SUBSCRIBE", self.local_cseq));
         for header in headers.iter() {
             all.push(header.name.clone(), &header.value);
@@ -138,19 +175,20 @@ impl Dialog {
                 } else {
                     "Authorization"
                 };
-                let value = authorization
-                    .session
-                    .authorize(credentials, "SUBSCRIBE", &uri, &body);
+                let value =
+                    authorization
+                        .session
+                        .authorize(credentials, "SUBSCRIBE", &way.uri, &body);
                 all.push(name, value);
             }
         }
         let request = Request {
             method: "SUBSCRIBE".to_string(),
-            uri,
+            uri: way.uri,
             headers: all,
             body,
         };
-        (request, next_hop)
+        (request, way.next_hop)
     }
 
     /// Takes the challenges of a 401 or 407. True when the request is worth repeating: a realm not yet answered for this
@@ -212,23 +250,28 @@ impl Dialog {
     }
 
     /// Takes a 2xx: it makes the dialog provisionally, confirms it, or belongs to another fork and only ends its
-    /// transaction (SUB-25, SUB-39, SUB-52). False when Contact was missing.
-    pub(crate) fn handle_success(&mut self, response: &Response) -> bool {
+    /// transaction (SUB-25, SUB-39, SUB-52).
+    pub(crate) fn handle_success(&mut self, response: &Response) -> Taken {
         for authorization in &mut self.authorizations {
             authorization.tries = 0;
         }
-        let tag = response.headers.get("To").and_then(header::tag);
-        match (&self.remote_tag, tag) {
-            (Some(held), Some(tag)) if held != tag => return true,
+        let headers = &response.headers;
+        let mut taken = Taken::default();
+        match (&self.remote_tag, headers.get("To").and_then(header::tag)) {
+            (Some(held), Some(tag)) if **held != *tag => {
+                taken.other_fork = true;
+                return taken;
+            }
             (None, Some(tag)) => {
-                self.remote_tag = Some(tag.to_string());
+                self.remote_tag = Some(tag.into());
                 self.made = Made::ByResponse;
-                self.route_set = record_route(&response.headers);
+                (self.route_set, taken.bad_route) = record_route(headers);
                 self.route_set.reverse();
             }
             _ => {}
         }
-        self.take_contact(&response.headers)
+        taken.no_target = !self.take_contact(headers);
+        taken
     }
 
     /// Where a NOTIFY belongs.
@@ -236,7 +279,8 @@ impl Dialog {
         let Some(tag) = headers.get("From").and_then(header::tag) else {
             return Standing::Malformed;
         };
-        let Some((cseq, _)) = headers.get("CSeq").and_then(header::cseq) else {
+        let cseq = headers.get("CSeq").and_then(header::cseq);
+        let Some((cseq, _)) = cseq.filter(|(cseq, _)| *cseq <= CSEQ_MAX) else {
             return Standing::Malformed;
         };
         if self.made == Made::ByNotify && self.remote_tag.as_deref() != Some(tag) {
@@ -249,40 +293,37 @@ impl Dialog {
         }
     }
 
-    /// Takes tags, CSeq, route set and target from a NOTIFY that belongs here (SUB-24, SUB-52). False when Contact was
-    /// missing.
-    pub(crate) fn handle_notify(&mut self, headers: &Headers) -> bool {
+    /// Takes tags, CSeq, route set and target from a NOTIFY that belongs here (SUB-24, SUB-52).
+    pub(crate) fn handle_notify(&mut self, headers: &Headers) -> Taken {
+        let mut taken = Taken::default();
         self.remote_cseq = headers
             .get("CSeq")
             .and_then(header::cseq)
             .map(|(cseq, _)| cseq);
         if self.made != Made::ByNotify {
-            self.remote_tag = headers
-                .get("From")
-                .and_then(header::tag)
-                .map(ToString::to_string);
-            self.route_set = record_route(headers);
+            let tag = headers.get("From").and_then(header::tag);
+            if tag != self.remote_tag.as_deref() {
+                self.remote_tag = tag.map(Into::into);
+            }
+            (self.route_set, taken.bad_route) = record_route(headers);
             self.made = Made::ByNotify;
         }
-        self.take_contact(headers)
+        taken.no_target = !self.take_contact(headers);
+        taken
     }
 
     fn take_contact(&mut self, headers: &Headers) -> bool {
         let contact = header::addresses(headers.all("Contact")).into_iter().next();
-        match contact {
-            Some(contact) if contact.uri != "*" && Uri::parse(&contact.uri).is_ok() => {
-                self.remote_target = contact.uri;
-                true
-            }
-            _ => false,
+        let usable = contact.filter(|contact| usable_target(&contact.uri, &self.remote));
+        if let Some(contact) = &usable
+            && contact.uri != *self.remote_target
+        {
+            self.remote_target = contact.uri.as_str().into();
         }
+        usable.is_some()
     }
 }
 
-fn record_route(headers: &Headers) -> Vec<String> {
-    headers
-        .all("Record-Route")
-        .flat_map(header::split_list)
-        .map(ToString::to_string)
-        .collect()
+fn boxed(route: Vec<String>) -> Box<[Box<str>]> {
+    route.into_iter().map(Into::into).collect()
 }

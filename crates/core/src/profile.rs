@@ -44,6 +44,21 @@ pub trait Profile: Debug + Send {
 
     /// Adds what this core wants to the headers of a request.
     fn decorate(&self, kind: Kind, registration: &Registration, headers: &mut Headers);
+
+    /// Redirections are followed (SUB-19); not where every request must go by the same proxy (IMS-45).
+    fn follows_redirections(&self) -> bool {
+        true
+    }
+
+    /// An option tag of Require or Proxy-Require that the server does not know may be left out (SUB-16, IMS-38).
+    fn may_leave_out(&self, _option: &str) -> bool {
+        true
+    }
+
+    /// An option that a server demands is supported (SUB-16).
+    fn supports(&self, _option: &str) -> bool {
+        false
+    }
 }
 
 /// Feature tag of OMA SIMPLE IM (OMA-21).
@@ -82,7 +97,7 @@ impl Profile for Plain {
         headers.push("Allow", "NOTIFY");
         headers.push(
             "User-Agent",
-            concat!("IM-client/OMA1.0 rollmark/", env!("CARGO_PKG_VERSION")),
+            format!("{IM_CLIENT_TOKEN} rollmark/{}", env!("CARGO_PKG_VERSION")),
         );
     }
 }

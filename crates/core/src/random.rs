@@ -1,6 +1,7 @@
 //! Randomness of the engine: one generator seeded by the host, so that a run can be replayed (SEC-01).
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use core::fmt;
 use core::time::Duration;
 
 use rand_chacha::ChaCha12Rng;
@@ -10,28 +11,54 @@ use rand_core::{Rng, SeedableRng};
 #[derive(Debug)]
 pub(crate) struct Random(ChaCha12Rng);
 
-/// Hex digits of a tag, Call-ID or cnonce: 96 bits, above the 64 that SEC-01 advises.
-const TOKEN_WORDS: usize = 3;
+/// An unguessable name: a tag, a Call-ID, a cnonce. 96 bits, above the 64 that SEC-01 advises; written as 24 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token([u8; 12]);
+
+impl Token {
+    /// Reads a token of ours; none for any other text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut token = [0; 12];
+        let digits = text.as_bytes();
+        if digits.len() != token.len() * 2 {
+            return None;
+        }
+        let value = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        for (byte, pair) in token.iter_mut().zip(digits.chunks_exact(2)) {
+            let [high, low] = pair else { return None };
+            *byte = value(*high)? << 4 | value(*low)?;
+        }
+        Some(Self(token))
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
 
 impl Random {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self(ChaCha12Rng::from_seed(seed))
     }
 
-    /// An unguessable token of 24 hex digits.
-    pub(crate) fn token(&mut self) -> String {
-        const HEX: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
-        let mut token = String::with_capacity(TOKEN_WORDS * 8);
-        for _ in 0..TOKEN_WORDS {
-            let mut word = self.0.next_u32();
-            for _ in 0..8 {
-                token.push(HEX.get((word & 15) as usize).copied().unwrap_or('0'));
-                word >>= 4;
-            }
+    /// A token never used before.
+    pub(crate) fn name(&mut self) -> Token {
+        let mut token = [0; 12];
+        for word in token.chunks_exact_mut(4) {
+            word.copy_from_slice(&self.0.next_u32().to_le_bytes());
         }
-        token
+        Token(token)
+    }
+
+    /// The same as text.
+    pub(crate) fn token(&mut self) -> String {
+        self.name().to_string()
     }
 
     /// The duration shortened by up to `percent` per cent.
@@ -52,6 +79,22 @@ mod tests {
         assert_eq!(first.len(), 24);
         assert_eq!(first, b.token());
         assert_ne!(first, a.token());
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_is_written_and_nothing_else_is_one() {
+        let token = Random::new([7; 32]).name();
+        assert_eq!(Token::parse(&token.to_string()), Some(token));
+        let upper = token.to_string().to_ascii_uppercase();
+        for other in [
+            "",
+            "0123",
+            "z23456789012345678901234",
+            &upper,
+            "0123456789abcdef0123456789",
+        ] {
+            assert_eq!(Token::parse(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -76,6 +76,14 @@ codes! {
     WrongContentType = "wrong-content-type",
     /// A longer duration than asked for.
     ExpiresLongerThanAsked = "expires-longer-than-asked",
+    /// A life so short that nobody can keep up with it.
+    ExpiresTooShort = "expires-too-short",
+    /// A Subscription-State that no standard knows.
+    UnknownState = "unknown-state",
+    /// A NOTIFY, and then an error to the SUBSCRIBE that it belongs to.
+    ErrorAfterNotify = "error-after-notify",
+    /// A Record-Route that no request can be sent by.
+    RecordRoute = "record-route",
     /// A subscription accepted but never notified.
     AcceptedThenSilent = "accepted-then-silent",
 }

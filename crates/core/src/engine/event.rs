@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::WatchId;
 use crate::blocklist::SourceState;
 use crate::conference::{Cause as LeaveCause, DeviationCode, Info, RosterState};
+use crate::header::Rate;
 use crate::profile::Mode;
 use crate::roster::Row;
 use crate::subscription::{Cause, EndReason, Shown};
@@ -99,6 +100,15 @@ pub enum What {
     },
 }
 
+/// Rates of notification (RFC 6446 §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Most notifications per second.
+    pub max: Option<Rate>,
+    /// Fewest notifications per second.
+    pub min: Option<Rate>,
+}
+
 /// State of a subscription and of the roster it feeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -109,7 +119,7 @@ pub struct State {
     /// Time to the next attempt, where one will be made.
     pub retry_in: Option<Duration>,
     /// The IM Server's address, from the Contact of the 2xx or of the latest NOTIFY (OMA-10).
-    pub server: Option<String>,
+    pub server: Option<Arc<str>>,
     /// The SIP core's kind.
     pub mode: Mode,
     /// The next hop is protected (SEC-02).

@@ -4,6 +4,7 @@
 //! empty, and call [`Engine::handle_timeout`] at [`Engine::poll_timeout`]. `now` is the host's monotonic time since its
 //! own start and must not go back.
 
+mod again;
 mod event;
 mod notify;
 mod package;
@@ -23,11 +24,12 @@ use crate::account::{Account, AccountId, AccountSettings};
 use crate::blocklist::{Changed, SourceStatus, Update};
 use crate::host::{Action, Capabilities, Fact, SubscriptionId, TransactionId};
 use crate::profile::Registration;
-use crate::random::Random;
+use crate::random::{Random, Token};
 use crate::roster::Roster;
 use crate::subscription::{EndReason, Purpose};
 use crate::uri::{Scheme, Uri, UriError};
-pub use event::{Event, State, What};
+pub use again::{MAX_AGAIN, MAX_REDIRECTS};
+pub use event::{Event, Rates, State, What};
 use package::Package;
 pub use package::{Body, PackageSettings};
 use watch::Watch;
@@ -83,7 +85,7 @@ pub struct Engine {
     accounts: HashMap<AccountId, Account>,
     watches: HashMap<WatchId, Box<Watch>>,
     /// Call-ID of each live dialog of a transaction host.
-    by_call_id: HashMap<String, WatchId>,
+    by_call_id: HashMap<Token, WatchId>,
     by_transaction: HashMap<TransactionId, Sent>,
     by_subscription: HashMap<SubscriptionId, WatchId>,
     timers: BTreeSet<(Duration, WatchId)>,
@@ -92,6 +94,8 @@ pub struct Engine {
     next_id: u64,
     /// Set once the host stops: everything that is not ended by then is abandoned (SW-13).
     deadline: Option<Duration>,
+    /// The latest time that was told: a host's clock that goes back stands still (SW-14).
+    latest: Duration,
 }
 
 /// A request of a transaction host that awaits its response.
@@ -100,6 +104,8 @@ struct Sent {
     watch: WatchId,
     purpose: Purpose,
     expires: u32,
+    /// It named the state that is held (RFC 5839).
+    suppressed: bool,
     /// Attempt it belongs to; a response to an older attempt means nothing any more.
     attempt: u32,
 }
@@ -121,6 +127,7 @@ impl Engine {
             events: VecDeque::new(),
             next_id: 0,
             deadline: None,
+            latest: Duration::ZERO,
         }
     }
 
@@ -158,18 +165,21 @@ impl Engine {
         account: AccountId,
         conference: &str,
     ) -> Result<WatchId, WatchError> {
-        let settings = self
-            .accounts
-            .get(&account)
-            .map(|held| held.settings.conference);
-        let Some(settings) = settings else {
-            return Err(WatchError::NoAccount);
-        };
-        let roster = Roster::new(settings, Some(conference));
-        let id = self.begin(account, conference, Package::Conference(Box::new(roster)))?;
-        self.tell_lists(id, account, None);
-        self.with(now, id, |_, watch| watch.subscription.start(now));
-        Ok(id)
+        self.begin(now, account, conference, Package::Conference(None), false)
+    }
+
+    /// Asks once for the state of a conference, without staying subscribed: the events of one NOTIFY, and the end
+    /// (RFC 6665 §4.4.3, SUB-69). A failure ends it; nothing is tried again.
+    ///
+    /// # Errors
+    /// As for [`Engine::watch`].
+    pub fn fetch(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        conference: &str,
+    ) -> Result<WatchId, WatchError> {
+        self.begin(now, account, conference, Package::Conference(None), true)
     }
 
     /// Subscribes to an event package that core does not read itself: its documents come out as [`What::Document`].
@@ -183,23 +193,34 @@ impl Engine {
         target: &str,
         settings: impl Into<Arc<PackageSettings>>,
     ) -> Result<WatchId, WatchError> {
-        let settings = settings.into();
-        if crate::header::Event::parse(&settings.event).is_none() {
-            return Err(WatchError::Event {
-                event: settings.event.clone(),
-            });
-        }
-        let id = self.begin(account, target, Package::Other(settings))?;
-        self.with(now, id, |_, watch| watch.subscription.start(now));
-        Ok(id)
+        let package = Package::other(settings.into())?;
+        self.begin(now, account, target, package, false)
+    }
+
+    /// Asks once for the state of a resource of another event package: [`Engine::fetch`] for [`Engine::watch_package`].
+    ///
+    /// # Errors
+    /// As for [`Engine::watch_package`].
+    pub fn fetch_package(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        target: &str,
+        settings: impl Into<Arc<PackageSettings>>,
+    ) -> Result<WatchId, WatchError> {
+        let package = Package::other(settings.into())?;
+        self.begin(now, account, target, package, true)
     }
 
     fn begin(
         &mut self,
+        now: Duration,
         account: AccountId,
         target: &str,
         package: Package,
+        once: bool,
     ) -> Result<WatchId, WatchError> {
+        let now = self.at(now);
         let uri = Uri::parse(target).map_err(|fault| WatchError::Uri {
             uri: target.to_string(),
             fault,
@@ -217,20 +238,40 @@ impl Engine {
             let uri = identity.clone();
             return Err(WatchError::Identity { uri, fault });
         }
-        let watch = Watch::new(
-            account,
-            &held.settings,
-            target,
-            package,
-            self.capabilities.kind,
-        );
+        let kind = self.capabilities.kind;
+        let watch = Watch::new(account, held, target, package, kind, once);
         let id = WatchId(self.fresh_id());
+        let is_marked = watch.package.is_marked();
         self.watches.insert(id, Box::new(watch));
+        if is_marked {
+            self.tell_lists(id, account, None);
+        }
+        self.with(now, id, |_, watch| watch.subscription.start(now));
         Ok(id)
+    }
+
+    /// The host's time, which does not go back.
+    fn at(&mut self, now: Duration) -> Duration {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// Asks the notifier for its state now, as often as is decent (RFC 6665 §4.4.3, SUB-70).
+    pub fn refresh(&mut self, now: Duration, id: WatchId) {
+        let now = self.at(now);
+        self.with(now, id, |_, watch| watch.resync.lost());
+    }
+
+    /// The rates of notification that the notifier said to keep (RFC 6446 §4, SUB-72); none when it said nothing.
+    #[must_use]
+    pub fn rates(&self, id: WatchId) -> Option<Rates> {
+        let watch = self.watches.get(&id)?;
+        watch.rates.as_deref().copied()
     }
 
     /// Ends a subscription; an [`What::Ended`] follows (SUB-66…68).
     pub fn unsubscribe(&mut self, now: Duration, id: WatchId) {
+        let now = self.at(now);
         self.with(now, id, |_, watch| {
             watch.subscription.unsubscribe(now);
         });
@@ -238,7 +279,8 @@ impl Engine {
 
     /// Ends all subscriptions; whatever is not ended after `patience` is abandoned (SW-13).
     pub fn stop(&mut self, now: Duration, patience: Duration) {
-        self.deadline = Some(now + patience);
+        let now = self.at(now);
+        self.deadline = Some(now.saturating_add(patience));
         for id in self.watches() {
             self.unsubscribe(now, id);
         }
@@ -270,10 +312,10 @@ impl Engine {
     /// The URI subscribed to, as given.
     #[must_use]
     pub fn target(&self, id: WatchId) -> Option<&str> {
-        self.watches.get(&id).map(|watch| watch.uri.as_str())
+        self.watches.get(&id).map(|watch| &*watch.uri)
     }
 
-    /// The roster as it stands; none of an event package without one.
+    /// The roster as it stands; none before the first document, nor of an event package without one.
     #[must_use]
     pub fn roster(&self, id: WatchId) -> Option<&Roster> {
         self.watches
@@ -347,7 +389,7 @@ impl Engine {
             .iter()
             .filter(|(_, watch)| {
                 watch.account == account
-                    && watch.package.roster().is_some()
+                    && watch.package.is_marked()
                     && !watch.subscription.is_ended()
             })
             .map(|(id, _)| *id)
@@ -374,6 +416,7 @@ impl Engine {
 
     /// A host reports a response, a failure or the end of a dialog.
     pub fn handle_fact(&mut self, now: Duration, fact: Fact) {
+        let now = self.at(now);
         match fact {
             Fact::Response {
                 transaction,
@@ -430,6 +473,7 @@ impl Engine {
 
     /// Time has come to [`Self::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Duration) {
+        let now = self.at(now);
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
             for id in self.watches() {
@@ -438,10 +482,13 @@ impl Engine {
                 });
             }
         }
-        while let Some((at, id)) = self.timers.first().copied() {
-            if at > now {
-                break;
-            }
+        // A timer that is set anew for this very moment waits for the next call.
+        let due: Vec<_> = self
+            .timers
+            .range(..=(now, WatchId(u64::MAX)))
+            .copied()
+            .collect();
+        for (at, id) in due {
             self.timers.remove(&(at, id));
             if let Some(watch) = self.watches.get_mut(&id) {
                 watch.armed = None;
@@ -495,6 +542,7 @@ impl Engine {
             watch: id,
             purpose: watch.last_purpose,
             expires: watch.last_expires,
+            suppressed: watch.last_suppressed,
             attempt: watch.attempt,
         })
     }

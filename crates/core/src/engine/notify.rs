@@ -1,33 +1,42 @@
 //! The way of a NOTIFY: matched, ordered, its state taken, its documents merged, answered at once (RFC 6665 §4.1.3).
 
+use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::watch::Watch;
-use super::{Engine, WatchId, What};
+use super::watch::{Verdict, Watch};
+use super::{Engine, Rates, WatchId, What};
 use crate::conference::{DeviationCode, Outcome};
 use crate::dialog::Standing;
 use crate::header::multipart;
 use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
 use crate::host::{Answer, SubscriptionId};
 use crate::message::{Headers, Request};
+use crate::random::Token;
 use crate::roster::News;
 use crate::subscription::EndReason;
 
 impl Engine {
     /// A transaction host received a request. None: it is not for the engine, and the host goes on with it (481 for a
-    /// NOTIFY that nobody takes, SUB-27).
+    /// NOTIFY that nobody takes, SUB-27; a SUBSCRIBE of others, SUB-08).
     pub fn handle_request(&mut self, now: Duration, request: &Request) -> Option<Answer> {
-        if request.method != "NOTIFY" {
-            return None;
-        }
+        let now = self.at(now);
         let headers = &request.headers;
-        let id = *self.by_call_id.get(headers.get("Call-ID")?)?;
+        let call_id = headers.get("Call-ID").and_then(header::call_id)?;
+        let id = *self.by_call_id.get(&Token::parse(call_id)?)?;
         let tag = headers.get("To").and_then(header::tag)?;
         // Whoever guesses a Call-ID must also guess our tag (SUB-22, SEC-01).
         let dialog = self.watches.get(&id)?.dialog.as_ref()?;
-        if dialog.local_tag != tag {
+        if dialog.local_tag != Token::parse(tag)? {
             return None;
+        }
+        match &*request.method {
+            "NOTIFY" => {}
+            // The NOTIFY it means has its answer already (RFC 6665 §4.6, SUB-40).
+            "CANCEL" => return Some(Answer::new(200)),
+            // Nobody is notified here (SUB-08).
+            "SUBSCRIBE" => return Some(Answer::new(489)),
+            _ => return None,
         }
         self.take(now, id, |engine, watch| {
             let length = headers
@@ -36,7 +45,7 @@ impl Engine {
             if length.is_some_and(|length| length as usize > request.body.len()) {
                 // The rest is lost: not the server's fault, so it is asked for the whole state (RFC 3261 §18.3).
                 watch.resync.lost();
-                return (Answer::new(400), None);
+                return (Verdict::Status(400), None);
             }
             engine.notify_in_dialog(now, id, watch, headers, &request.body)
         })
@@ -50,17 +59,16 @@ impl Engine {
         headers: &Headers,
         body: &[u8],
     ) -> Answer {
+        let now = self.at(now);
         let Some(id) = self.by_subscription.get(&subscription).copied() else {
             return Answer::new(481);
         };
         self.take(now, id, |engine, watch| {
             let event = headers.get("Event").and_then(Event::parse);
             if event.is_some_and(|event| !watch.package.is_named(&event)) {
-                return (Answer::new(489), None);
+                return (Verdict::Status(489), None);
             }
-            if let Some(contact) = header::addresses(headers.all("Contact")).into_iter().next() {
-                watch.server = Some(contact.uri);
-            }
+            watch.name_server(headers);
             engine.notified(now, id, watch, headers, body)
         })
         .unwrap_or_else(|| Answer::new(481))
@@ -70,12 +78,12 @@ impl Engine {
         &mut self,
         now: Duration,
         id: WatchId,
-        action: impl FnOnce(&mut Self, &mut Watch) -> (Answer, Option<EndReason>),
+        action: impl FnOnce(&mut Self, &mut Watch) -> (Verdict, Option<EndReason>),
     ) -> Option<Answer> {
         let mut watch = self.watches.remove(&id)?;
-        let (answer, ended) = action(self, &mut watch);
-        watch.last_answer = answer.status;
+        let (verdict, ended) = action(self, &mut watch);
         self.finish(now, id, &mut watch, ended);
+        let answer = verdict.answer(&watch.package);
         self.watches.insert(id, watch);
         Some(answer)
     }
@@ -87,14 +95,14 @@ impl Engine {
         watch: &mut Watch,
         headers: &Headers,
         body: &[u8],
-    ) -> (Answer, Option<EndReason>) {
+    ) -> (Verdict, Option<EndReason>) {
         let Some(dialog) = &mut watch.dialog else {
-            return (Answer::new(481), None);
+            return (Verdict::Status(481), None);
         };
         match dialog.standing(headers) {
-            Standing::Foreign => return (Answer::new(481), None),
-            Standing::Malformed => return (Answer::new(400), None),
-            Standing::Repeated => return (Answer::new(watch.last_answer), None),
+            Standing::Foreign => return (Verdict::Status(481), None),
+            Standing::Malformed => return (Verdict::Status(400), None),
+            Standing::Repeated => return (watch.last_verdict, None),
             Standing::OutOfOrder => {
                 self.tell_deviation(
                     id,
@@ -102,7 +110,7 @@ impl Engine {
                     DeviationCode::CseqOrder,
                     "a NOTIFY came with a lower CSeq than one before it (RFC 3261 §12.2.2)",
                 );
-                return (Answer::new(500), None);
+                return (Verdict::Status(500), None);
             }
             Standing::Next => {}
         }
@@ -116,12 +124,16 @@ impl Engine {
                     DeviationCode::EventId,
                     "a NOTIFY carries an Event id that was not asked for (RFC 6665 §8.2.1)",
                 );
-                return (Answer::new(481), None);
+                return (Verdict::Status(481), None);
             }
-            _ if made => return (Answer::new(489), None),
-            _ => return (Answer::new(481), None),
+            _ if made => return (Verdict::Status(489), None),
+            _ => return (Verdict::Status(481), None),
         }
-        if headers.get("Subscription-State").is_none() {
+        if headers
+            .get("Subscription-State")
+            .and_then(SubscriptionState::parse)
+            .is_none()
+        {
             return self.without_state(id, watch);
         }
         if !made && self.capabilities.keeps_order {
@@ -133,7 +145,8 @@ impl Engine {
             );
         }
         if let Some(dialog) = &mut watch.dialog {
-            if !dialog.handle_notify(headers) {
+            let taken = dialog.handle_notify(headers);
+            if taken.no_target {
                 self.tell_deviation(
                     id,
                     watch,
@@ -141,20 +154,23 @@ impl Engine {
                     "a NOTIFY has no usable Contact (RFC 6665 §4.2.2)",
                 );
             } else {
-                watch.server = Some(dialog.remote_target().into());
+                watch.server = Some(dialog.remote_target().clone());
             }
+            self.tell_bad_route(id, watch, taken);
         }
-        self.notified(now, id, watch, headers, body)
+        let (verdict, ended) = self.notified(now, id, watch, headers, body);
+        watch.last_verdict = verdict;
+        (verdict, ended)
     }
 
-    fn without_state(&mut self, id: WatchId, watch: &mut Watch) -> (Answer, Option<EndReason>) {
+    fn without_state(&mut self, id: WatchId, watch: &mut Watch) -> (Verdict, Option<EndReason>) {
         self.tell_deviation(
             id,
             watch,
             DeviationCode::NotifyWithoutState,
             "a NOTIFY has no Subscription-State (RFC 6665 §4.1.3); refused with 400",
         );
-        (Answer::new(400), None)
+        (Verdict::Status(400), None)
     }
 
     fn notified(
@@ -164,15 +180,26 @@ impl Engine {
         watch: &mut Watch,
         headers: &Headers,
         body: &[u8],
-    ) -> (Answer, Option<EndReason>) {
+    ) -> (Verdict, Option<EndReason>) {
         let Some(state) = headers
             .get("Subscription-State")
             .and_then(SubscriptionState::parse)
         else {
             return self.without_state(id, watch);
         };
-        let (answer, news) = self.documents(now, watch, headers, body);
+        let (verdict, news) = self.documents(now, watch, headers, body);
         watch.resync.answered();
+        if verdict == Verdict::TAKEN {
+            self.note_state_held(watch, headers, &state);
+        }
+        if let Substate::Other(word) = &state.state {
+            self.tell_deviation(
+                id,
+                watch,
+                DeviationCode::UnknownState,
+                format!("Subscription-State is {word:?}, which no standard knows; it goes on"),
+            );
+        }
         let terminated = state.state == Substate::Terminated;
         watch
             .subscription
@@ -201,7 +228,7 @@ impl Engine {
                 },
             );
         }
-        if answer.status == 415 {
+        if verdict != Verdict::TAKEN {
             self.tell_deviation(
                 id,
                 watch,
@@ -209,7 +236,26 @@ impl Engine {
                 "a NOTIFY carries a body that was not asked for; refused with 415",
             );
         }
-        (answer, ended)
+        (verdict, ended)
+    }
+
+    /// Keeps what the NOTIFY says of the state that it brought: its entity tag (RFC 5839) and the rates (RFC 6446).
+    fn note_state_held(&self, watch: &mut Watch, headers: &Headers, state: &SubscriptionState) {
+        let suppresses = self
+            .accounts
+            .get(&watch.account)
+            .is_some_and(|account| account.subscription.suppress);
+        if suppresses {
+            let etag = headers.get("SIP-ETag").and_then(header::entity_tag);
+            watch.etag = etag.map(Into::into);
+        }
+        let rates = Rates {
+            max: state.max_rate,
+            min: state.min_rate,
+        };
+        if rates != watch.rates.as_deref().copied().unwrap_or_default() {
+            watch.rates = Some(rates.into());
+        }
     }
 
     /// Merges the documents of a body; the answer is 200, or 415 for what cannot be read (SUB-34…36).
@@ -219,35 +265,32 @@ impl Engine {
         watch: &mut Watch,
         headers: &Headers,
         body: &[u8],
-    ) -> (Answer, News) {
+    ) -> (Verdict, News) {
         let mut news = News::default();
         if body.is_empty() {
-            return (Answer::new(200), news);
+            return (Verdict::TAKEN, news);
         }
         if header::is_encoded(headers.all("Content-Encoding")) {
-            return (Answer::new(415).with("Accept-Encoding", "identity"), news);
+            return (Verdict::Encoded, news);
         }
         let media = headers.get("Content-Type").and_then(MediaType::parse);
         let bodies = media.map_or_else(Vec::new, |media| {
             multipart::documents(media, body, &|media| watch.package.accepts(media))
         });
         if bodies.is_empty() {
-            return (
-                Answer::new(415).with("Accept", &watch.package.accept()),
-                news,
-            );
+            return (Verdict::WrongType, news);
         }
         let Some(account) = self.accounts.get(&watch.account) else {
-            return (Answer::new(200), news);
+            return (Verdict::TAKEN, news);
         };
         for (media, body) in bodies {
-            let mut more = watch.package.read(now, &media, body, &account.lists);
+            let mut more = watch.package.read(now, &media, body, &watch.uri, account);
             news.events.append(&mut more.events);
             news.deviations.append(&mut more.deviations);
             if news.outcome != Outcome::Ended {
                 news.outcome = more.outcome;
             }
         }
-        (Answer::new(200), news)
+        (Verdict::TAKEN, news)
     }
 }

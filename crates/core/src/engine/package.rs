@@ -9,11 +9,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::What;
-use crate::blocklist::BlockLists;
+use super::{WatchError, What};
+use crate::account::Account;
 use crate::conference::RosterState;
 use crate::header::{Event, MediaType};
 use crate::roster::{News, Roster};
+use crate::subscription;
 
 /// The conference package (RFC 4575 §3.1).
 const CONFERENCE: &str = "conference";
@@ -46,19 +47,56 @@ pub struct Body {
 /// The event package of a watch, and what the engine holds of its resource.
 #[derive(Debug)]
 pub(crate) enum Package {
-    /// RFC 4575: documents are merged into a roster.
-    Conference(Box<Roster>),
+    /// RFC 4575: documents are merged into a roster, made by the first.
+    Conference(Option<Box<Roster>>),
     /// Documents are handed on.
     Other(Arc<PackageSettings>),
 }
 
 impl Package {
+    /// A package that core does not read.
+    pub(super) fn other(settings: Arc<PackageSettings>) -> Result<Self, WatchError> {
+        match Event::parse(&settings.event) {
+            Some(_) => Ok(Self::Other(settings)),
+            None => Err(WatchError::Event {
+                event: settings.event.clone(),
+            }),
+        }
+    }
+
+    /// True when block lists have something to mark in it.
+    pub(super) fn is_marked(&self) -> bool {
+        matches!(self, Self::Conference(_))
+    }
+
     /// Event value to send.
     pub(super) fn event(&self) -> &str {
         match self {
             Self::Conference(_) => CONFERENCE,
             Self::Other(settings) => &settings.event,
         }
+    }
+
+    /// The same with the rates that are wanted (RFC 6446 §4, SUB-72).
+    pub(super) fn event_to_send(&self, settings: &subscription::Settings) -> String {
+        let mut event = self.event().to_string();
+        if matches!(self, Self::Conference(_)) {
+            let rates = [
+                ("max-rate", settings.max_rate),
+                ("min-rate", settings.min_rate),
+            ];
+            for (name, rate) in rates {
+                if let Some(rate) = rate {
+                    event.push_str(&alloc::format!(";{name}={rate}"));
+                }
+            }
+        }
+        event
+    }
+
+    /// True for the package of the IM session itself, whose requests carry the marks of the IM service (OMA-22).
+    pub(super) fn is_of_the_session(&self) -> bool {
+        matches!(self, Self::Conference(_))
     }
 
     /// Accept value to send; "" for none.
@@ -108,8 +146,8 @@ impl Package {
     /// A new subscription begins: what held only for the last one is forgotten.
     pub(super) fn begin_subscription(&mut self) {
         match self {
-            Self::Conference(roster) => roster.begin_subscription(),
-            Self::Other(_) => {}
+            Self::Conference(Some(roster)) => roster.begin_subscription(),
+            Self::Conference(None) | Self::Other(_) => {}
         }
     }
 
@@ -119,10 +157,15 @@ impl Package {
         now: Duration,
         media: &MediaType,
         body: &[u8],
-        lists: &BlockLists,
+        target: &str,
+        account: &Account,
     ) -> News {
         match self {
-            Self::Conference(roster) => roster.apply(now, body, lists),
+            Self::Conference(roster) => {
+                let new = || Box::new(Roster::new(account.settings.conference, Some(target)));
+                let roster = roster.get_or_insert_with(new);
+                roster.apply(now, body, &account.lists)
+            }
             Self::Other(_) => News {
                 events: alloc::vec![What::Document {
                     content_type: [&media.kind, "/", &media.subtype].concat(),
@@ -136,22 +179,22 @@ impl Package {
     /// True while the whole state is to be asked for, as what is held has a gap (RFC 4575 §4.6).
     pub(super) fn wants_full_state(&self) -> bool {
         match self {
-            Self::Conference(roster) => roster.full_state().is_some(),
-            Self::Other(_) => false,
+            Self::Conference(Some(roster)) => roster.full_state().is_some(),
+            Self::Conference(None) | Self::Other(_) => false,
         }
     }
 
     /// The roster of a conference.
     pub(super) fn roster(&self) -> Option<&Roster> {
         match self {
-            Self::Conference(roster) => Some(roster),
+            Self::Conference(roster) => roster.as_deref(),
             Self::Other(_) => None,
         }
     }
 
     pub(super) fn roster_mut(&mut self) -> Option<&mut Roster> {
         match self {
-            Self::Conference(roster) => Some(roster),
+            Self::Conference(roster) => roster.as_deref_mut(),
             Self::Other(_) => None,
         }
     }

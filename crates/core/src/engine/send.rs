@@ -1,36 +1,82 @@
 //! From the subscriber's steps to what the host sends, and from its responses back (RFC 6665 §4.1.2, SUB-01…20).
 
+use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::again::Learnt;
 use super::watch::Watch;
 use super::{Engine, Purpose, Sent, WatchId};
+use crate::account::ANONYMOUS;
 use crate::conference::DeviationCode;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, Taken};
 use crate::header;
 use crate::host::{Action, HostKind, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Response};
 use crate::profile::Kind;
-use crate::subscription::Answered;
+use crate::subscription::{Answered, EndReason, LIFE_MIN};
 
 impl Engine {
     /// Headers of a request that do not come from the dialog, and its body.
-    fn content(&self, watch: &Watch, kind: Kind, expires: u32) -> (Headers, Vec<u8>) {
+    pub(super) fn content(
+        &self,
+        watch: &Watch,
+        purpose: Purpose,
+        expires: u32,
+    ) -> (Headers, Vec<u8>) {
         let mut headers = Headers::new();
-        headers.push("Event", watch.package.event());
+        let Some(account) = self.accounts.get(&watch.account) else {
+            return (headers, Vec::new());
+        };
+        let kind = if purpose == Purpose::Initial {
+            Kind::Initial
+        } else {
+            Kind::InDialog
+        };
+        headers.push("Event", watch.package.event_to_send(&account.subscription));
         let accept = watch.package.accept();
         if !accept.is_empty() {
             headers.push("Accept", accept);
         }
         headers.push("Expires", expires.to_string());
-        if let Some(account) = self.accounts.get(&watch.account) {
-            account
-                .settings
-                .profile
-                .decorate(kind, &account.registration, &mut headers);
+        // Not where the whole state is wanted, for then it is to be sent.
+        if let Some(etag) = &watch.etag
+            && purpose == Purpose::Refresh
+            && !watch.package.wants_full_state()
+        {
+            headers.push("Suppress-If-Match", etag);
         }
-        match watch.package.body().filter(|_| expires > 0) {
+        let settings = &account.settings;
+        settings
+            .profile
+            .decorate(kind, &account.registration, &mut headers);
+        if !watch.package.is_of_the_session() {
+            // The server of another package is none of the IM service.
+            headers.remove("Accept-Contact");
+        }
+        protect_contact(&mut headers, &watch.uri);
+        if settings.anonymous {
+            if self.capabilities.kind != HostKind::Transaction && kind == Kind::Initial {
+                headers.push("From", ANONYMOUS);
+            }
+            headers.push("Privacy", "id");
+            let product = headers
+                .get("User-Agent")
+                .and_then(|all| all.split(' ').next());
+            if let Some(product) = product.map(ToString::to_string) {
+                headers.set("User-Agent", product);
+            }
+        }
+        if let Some(learnt) = &watch.learnt {
+            learnt.apply(&mut headers);
+        }
+        match watch
+            .package
+            .body()
+            .filter(|_| purpose != Purpose::Unsubscribe)
+        {
             Some(body) => {
                 headers.push("Content-Type", &body.content_type);
                 (headers, body.bytes.clone())
@@ -45,21 +91,20 @@ impl Engine {
         };
         let route = account.settings.profile.route(&account.registration);
         if self.capabilities.kind == HostKind::Transaction {
-            let identity = account.settings.identity.clone();
-            let dialog = Dialog::new(&identity, &watch.uri, route, &mut self.random);
-            self.by_call_id.insert(dialog.call_id.clone(), id);
-            watch.dialog = Some(dialog);
+            let from = account.from.clone();
+            let dialog = Dialog::new(from, watch.uri.clone(), route, &mut self.random);
+            self.by_call_id.insert(dialog.call_id, id);
+            watch.dialog = Some(Box::new(dialog));
             self.send(id, watch, Purpose::Initial, expires);
         } else {
             let subscription = SubscriptionId(self.fresh_id());
             self.by_subscription.insert(subscription, id);
             watch.handle = Some(subscription);
-            watch.last_purpose = Purpose::Initial;
-            watch.last_expires = expires;
-            let (headers, body) = self.content(watch, Kind::Initial, expires);
+            let (headers, body) = self.content(watch, Purpose::Initial, expires);
+            watch.asked(Purpose::Initial, expires, &headers);
             self.actions.push_back(Action::Subscribe {
                 subscription,
-                target: watch.uri.clone(),
+                target: Self::target_of(watch).to_string(),
                 route,
                 headers,
                 body,
@@ -68,21 +113,28 @@ impl Engine {
     }
 
     pub(super) fn subscribe_again(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
-        if self.capabilities.kind == HostKind::Transaction {
-            self.send(id, watch, Purpose::Initial, expires);
-        } else {
+        if self.capabilities.kind != HostKind::Transaction {
             self.forget_dialog(watch);
             self.subscribe(id, watch, expires);
+            return;
         }
+        let Some(account) = self.accounts.get(&watch.account) else {
+            return;
+        };
+        let route = account.settings.profile.route(&account.registration);
+        let target = Self::target_of(watch).to_string();
+        if let Some(dialog) = &mut watch.dialog {
+            dialog.restart(&target, route);
+        }
+        self.send(id, watch, Purpose::Initial, expires);
     }
 
-    pub(super) fn refresh(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
+    pub(super) fn send_refresh(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Refresh, expires);
         } else if let Some(subscription) = watch.handle {
-            watch.last_purpose = Purpose::Refresh;
-            watch.last_expires = expires;
-            let (headers, body) = self.content(watch, Kind::InDialog, expires);
+            let (headers, body) = self.content(watch, Purpose::Refresh, expires);
+            watch.asked(Purpose::Refresh, expires, &headers);
             self.actions.push_back(Action::Refresh {
                 subscription,
                 headers,
@@ -95,17 +147,14 @@ impl Engine {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Unsubscribe, 0);
         } else if let Some(subscription) = watch.handle {
-            watch.last_purpose = Purpose::Unsubscribe;
-            watch.last_expires = 0;
-            let (headers, _) = self.content(watch, Kind::InDialog, 0);
+            let (headers, _) = self.content(watch, Purpose::Unsubscribe, 0);
+            watch.asked(Purpose::Unsubscribe, 0, &headers);
             self.actions.push_back(Action::Unsubscribe {
                 subscription,
                 headers,
             });
             if !self.capabilities.sees_final_notify {
-                watch
-                    .subscription
-                    .abandon(crate::subscription::EndReason::Unsubscribed);
+                watch.subscription.abandon(EndReason::Unsubscribed);
             }
         }
     }
@@ -123,9 +172,8 @@ impl Engine {
     }
 
     fn send(&mut self, id: WatchId, watch: &mut Watch, purpose: Purpose, expires: u32) {
-        let made = watch.dialog.as_ref().is_some_and(Dialog::is_made);
-        let kind = if made { Kind::InDialog } else { Kind::Initial };
-        let (headers, body) = self.content(watch, kind, expires);
+        let (headers, body) = self.content(watch, purpose, expires);
+        let suppressed = headers.get("Suppress-If-Match").is_some();
         let credentials = self
             .accounts
             .get(&watch.account)
@@ -141,6 +189,7 @@ impl Engine {
                 watch: id,
                 purpose,
                 expires,
+                suppressed,
                 attempt: watch.attempt,
             },
         );
@@ -167,70 +216,67 @@ impl Engine {
     }
 
     pub(super) fn handle_final(&mut self, now: Duration, sent: Sent, response: &Response) {
+        if response.status < 200 {
+            return;
+        }
         self.with(now, sent.watch, |engine, watch| {
             if !watch.awaits(sent) {
                 return;
             }
-            if matches!(response.status, 401 | 407) && engine.answer(sent, watch, response) {
-                return;
-            }
-            let headers = &response.headers;
-            let number = |name| headers.get(name).and_then(header::delta_seconds);
             watch.last_status = (response.status >= 300).then_some(response.status);
-            if (200..300).contains(&response.status) {
+            if response.status < 300 {
                 engine.accepted(sent, watch, response);
+            } else if engine.asked_again(now, sent, watch, response) {
+                return;
             } else if sent.purpose == Purpose::Refresh {
                 watch.resync.answered();
+            } else if sent.purpose == Purpose::Initial && watch.subscription.is_live() {
+                engine.tell_deviation(
+                    sent.watch,
+                    watch,
+                    DeviationCode::ErrorAfterNotify,
+                    format!(
+                        "the SUBSCRIBE was refused with {} after a NOTIFY for it (RFC 6665 §4.1.2.1)",
+                        response.status
+                    ),
+                );
+                let other_fork = watch
+                    .dialog
+                    .as_ref()
+                    .is_some_and(|dialog| dialog.is_of_other_fork(response));
+                if other_fork {
+                    watch.subscription.doubt(now);
+                    return;
+                }
             }
-            watch.subscription.handle_response(
-                now,
-                sent.purpose,
-                Answered {
-                    status: response.status,
-                    expires: number("Expires"),
-                    min_expires: number("Min-Expires"),
-                    retry_after: headers.get("Retry-After").and_then(header::retry_after),
-                },
-                &mut engine.random,
-            );
+            let answer = answered(sent, response);
+            if let Some(min) = answer.min_expires.filter(|_| answer.status == 423)
+                && let Some(account) = engine.accounts.get_mut(&watch.account)
+            {
+                account.learn(&watch.uri, min);
+            }
+            watch
+                .subscription
+                .handle_response(now, sent.purpose, answer, &mut engine.random);
         });
     }
 
-    /// Answers a challenge; false when it cannot be, or was already (SUB-12).
-    fn answer(&mut self, sent: Sent, watch: &mut Watch, response: &Response) -> bool {
-        let has_credentials = self
-            .accounts
-            .get(&watch.account)
-            .is_some_and(|account| account.settings.credentials.is_some());
-        let Some(dialog) = watch.dialog.as_mut().filter(|_| has_credentials) else {
-            return false;
-        };
-        if !dialog.handle_challenge(response, &mut self.random) {
-            return false;
-        }
-        self.send(sent.watch, watch, sent.purpose, sent.expires);
-        true
-    }
-
     fn accepted(&mut self, sent: Sent, watch: &mut Watch, response: &Response) {
-        let has_contact = match &mut watch.dialog {
+        if !watch.learnt.as_deref_mut().is_none_or(Learnt::succeeded) {
+            watch.learnt = None;
+        }
+        let taken = match &mut watch.dialog {
             Some(dialog) => {
-                let has_contact = dialog.handle_success(response);
-                watch.server = Some(dialog.remote_target().to_string());
-                has_contact
+                let taken = dialog.handle_success(response);
+                watch.server = Some(dialog.remote_target().clone());
+                taken
             }
-            None => {
-                let contact = header::addresses(response.headers.all("Contact"))
-                    .into_iter()
-                    .next();
-                let has_contact = contact.is_some();
-                if let Some(contact) = contact {
-                    watch.server = Some(contact.uri);
-                }
-                has_contact
-            }
+            None => Taken {
+                no_target: !watch.name_server(&response.headers),
+                ..Taken::default()
+            },
         };
-        if !has_contact && sent.purpose == Purpose::Initial {
+        if taken.no_target && sent.purpose == Purpose::Initial {
             self.tell_deviation(
                 sent.watch,
                 watch,
@@ -238,6 +284,7 @@ impl Engine {
                 "the 2xx to SUBSCRIBE has no usable Contact (RFC 6665 §4.2.1.1)",
             );
         }
+        self.tell_bad_route(sent.watch, watch, taken);
         let granted = response
             .headers
             .get("Expires")
@@ -250,6 +297,26 @@ impl Engine {
                 "the 2xx grants a longer life than was asked for (RFC 6665 §4.2.1.1)",
             );
         }
+        let too_short = |granted: u32| u64::from(granted) < LIFE_MIN.as_secs();
+        if let Some(granted) = granted.filter(|granted| sent.expires > 0 && too_short(*granted)) {
+            self.tell_deviation(
+                sent.watch,
+                watch,
+                DeviationCode::ExpiresTooShort,
+                format!("the 2xx grants {granted} s, too little to refresh in time (SEC-18)"),
+            );
+        }
+    }
+
+    pub(super) fn tell_bad_route(&mut self, id: WatchId, watch: &mut Watch, taken: Taken) {
+        if taken.bad_route {
+            self.tell_deviation(
+                id,
+                watch,
+                DeviationCode::RecordRoute,
+                "a Record-Route cannot be sent by, or has no end; it was left out (RFC 3261 §12.1)",
+            );
+        }
     }
 
     pub(super) fn handle_failure(&mut self, now: Duration, sent: Sent, failure: SendFailure) {
@@ -258,6 +325,9 @@ impl Engine {
                 return;
             }
             watch.last_status = None;
+            if engine.asked_elsewhere(now, sent, watch) {
+                return;
+            }
             watch.resync.answered();
             watch.subscription.handle_failure(
                 now,
@@ -266,5 +336,30 @@ impl Engine {
                 &mut engine.random,
             );
         });
+    }
+}
+
+fn answered(sent: Sent, response: &Response) -> Answered {
+    let headers = &response.headers;
+    let number = |name| headers.get(name).and_then(header::delta_seconds);
+    Answered {
+        status: response.status,
+        expires: number("Expires"),
+        min_expires: number("Min-Expires"),
+        retry_after: headers.get("Retry-After").and_then(header::retry_after),
+        suppressed: sent.suppressed,
+    }
+}
+
+/// A protected target is told a protected Contact (RFC 3261 §8.1.1.8, SEC-05).
+fn protect_contact(headers: &mut Headers, target: &str) {
+    let is_protected = target
+        .get(..5)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+    if let Some(contact) = headers.get("Contact").filter(|_| is_protected)
+        && let Some((before, after)) = contact.split_once("<sip:")
+    {
+        let contact = [before, "<sips:", after].concat();
+        headers.set("Contact", contact);
     }
 }

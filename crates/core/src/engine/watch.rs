@@ -1,13 +1,18 @@
 //! What is watched: its subscription, its dialog, its event package, and what was last told of them (RFC 6665 §4.1).
 
-use alloc::string::{String, ToString};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 
-use super::{Engine, Package, Purpose, Sent, State, WatchId, What};
-use crate::account::{AccountId, AccountSettings};
+use super::again::Learnt;
+use super::{Engine, Package, Purpose, Rates, Sent, State, WatchId, What};
+use crate::account::{Account, AccountId};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
-use crate::host::{HostKind, SubscriptionId};
+use crate::header;
+use crate::host::{Answer, HostKind, SubscriptionId};
+use crate::message::Headers;
 use crate::subscription::{Cause, EndReason, Shown, Step, Subscription};
 
 /// A request for full state that did not bring it is repeated after this, doubled each time (CONF-09, SEC-18).
@@ -19,28 +24,59 @@ pub const RESYNC_BACKOFF_MAX: Duration = Duration::from_secs(300);
 pub(crate) struct Watch {
     pub(crate) account: AccountId,
     /// What is subscribed to, as the user named it.
-    pub(crate) uri: String,
+    pub(crate) uri: Arc<str>,
     pub(crate) subscription: Subscription,
     /// Transaction hosts only; none before the first attempt and after a loss.
-    pub(crate) dialog: Option<Dialog>,
+    pub(crate) dialog: Option<Box<Dialog>>,
     /// Dialog and watching hosts only.
     pub(crate) handle: Option<SubscriptionId>,
     pub(crate) attempt: u32,
     /// The last request of a dialog host: what it was for, and the Expires it asked for.
     pub(crate) last_purpose: Purpose,
     pub(crate) last_expires: u32,
+    pub(crate) last_suppressed: bool,
     pub(crate) package: Package,
-    pub(crate) server: Option<String>,
+    pub(crate) server: Option<Arc<str>>,
     pub(crate) last_status: Option<u16>,
     /// Answer to the last NOTIFY, for its repetition (SUB-31).
-    pub(crate) last_answer: u16,
+    pub(crate) last_verdict: Verdict,
     pub(crate) state: Option<State>,
+    /// What error responses taught in this attempt.
+    pub(super) learnt: Option<Box<Learnt>>,
+    /// Entity tag of the state that is held (RFC 5839, SUB-73).
+    pub(crate) etag: Option<Box<str>>,
+    /// Rates that the notifier said to keep (RFC 6446, SUB-72).
+    pub(crate) rates: Option<Box<Rates>>,
     /// SIP-side deviations told in this subscription.
     deviations: u64,
     pub(crate) resync: Resync,
     /// Overrides the reason of the end that we asked for.
     pub(crate) end_as: Option<EndReason>,
     pub(crate) armed: Option<Duration>,
+}
+
+/// How a NOTIFY is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// With this status and nothing more.
+    Status(u16),
+    /// Its document type was not asked for.
+    WrongType,
+    /// Its body is encoded.
+    Encoded,
+}
+
+impl Verdict {
+    pub(super) const TAKEN: Self = Self::Status(200);
+
+    /// The answer itself.
+    pub(super) fn answer(self, package: &Package) -> Answer {
+        match self {
+            Self::Status(status) => Answer::new(status),
+            Self::WrongType => Answer::new(415).with("Accept", &package.accept()),
+            Self::Encoded => Answer::new(415).with("Accept-Encoding", "identity"),
+        }
+    }
 }
 
 /// Requests for full state (RFC 4575 §4.6): one at a time, repeated with back-off.
@@ -63,16 +99,17 @@ impl Resync {
     }
 
     /// Decides on the request for what was lost; true when it is to be sent now.
-    fn wants_what_was_lost(&mut self, now: Duration) -> bool {
+    fn wants_what_was_lost(&mut self, now: Duration, not_before: Duration) -> bool {
         if !self.lost {
             return false;
         }
-        if now < self.lost_not_before {
-            self.at = Some(self.lost_not_before);
+        let not_before = not_before.max(self.lost_not_before);
+        if now < not_before {
+            self.at = Some(not_before);
             return false;
         }
         self.lost = false;
-        self.lost_not_before = now + RESYNC_BACKOFF_FIRST;
+        self.lost_not_before = now.saturating_add(RESYNC_BACKOFF_FIRST);
         true
     }
 
@@ -85,28 +122,37 @@ impl Resync {
 impl Watch {
     pub(crate) fn new(
         account: AccountId,
-        settings: &AccountSettings,
+        held: &Account,
         uri: &str,
         package: Package,
         kind: HostKind,
+        once: bool,
     ) -> Self {
-        let mut subscription = settings.subscription.clone();
-        subscription.host_refreshes |= kind == HostKind::Watching;
-        subscription.expires = package.expires().unwrap_or(subscription.expires);
+        let settings = held.subscription.clone();
+        let subscription = if once {
+            Subscription::once(settings, kind)
+        } else {
+            let wanted = package.expires().unwrap_or(settings.expires);
+            Subscription::new(settings, kind, held.life(uri, wanted))
+        };
         Self {
             account,
-            uri: uri.to_string(),
-            subscription: Subscription::new(subscription),
+            uri: uri.into(),
+            subscription,
             dialog: None,
             handle: None,
             attempt: 0,
             last_purpose: Purpose::Initial,
             last_expires: 0,
+            last_suppressed: false,
             package,
             server: None,
             last_status: None,
-            last_answer: 200,
+            last_verdict: Verdict::TAKEN,
             state: None,
+            learnt: None,
+            etag: None,
+            rates: None,
             deviations: 0,
             resync: Resync::default(),
             end_as: None,
@@ -123,13 +169,39 @@ impl Watch {
     }
 
     pub(crate) fn begin_attempt(&mut self) {
-        self.attempt += 1;
+        self.attempt = self.attempt.wrapping_add(1);
+        self.learnt = None;
+        self.etag = None;
+        self.rates = None;
         self.deviations = 0;
         self.resync = Resync {
             lost_not_before: self.resync.lost_not_before,
             ..Resync::default()
         };
         self.package.begin_subscription();
+    }
+
+    /// Notes the last request of a dialog host.
+    pub(super) fn asked(&mut self, purpose: Purpose, expires: u32, headers: &Headers) {
+        self.last_purpose = purpose;
+        self.last_expires = expires;
+        self.last_suppressed = headers.get("Suppress-If-Match").is_some();
+    }
+
+    /// Takes the server's address from a Contact, where no dialog of ours does; false when there is none (OMA-10).
+    pub(super) fn name_server(&mut self, headers: &Headers) -> bool {
+        let contact = header::addresses(headers.all("Contact")).into_iter().next();
+        if let Some(contact) = &contact
+            && self.server.as_deref() != Some(&contact.uri)
+        {
+            self.server = Some(contact.uri.as_str().into());
+        }
+        contact.is_some()
+    }
+
+    /// What error responses taught in this attempt, to add to it.
+    pub(super) fn learnt(&mut self) -> &mut Learnt {
+        self.learnt.get_or_insert_default()
     }
 
     /// True while an answer to this request means something: its attempt goes on.
@@ -149,13 +221,14 @@ impl Watch {
         if resync.outstanding || self.subscription.shown() != Shown::Active {
             return false;
         }
-        if now < resync.not_before {
-            resync.at = Some(resync.not_before);
+        let not_before = resync.not_before.max(self.subscription.not_before());
+        if now < not_before {
+            resync.at = Some(not_before);
             return false;
         }
         resync.outstanding = true;
         let pause = RESYNC_BACKOFF_FIRST.saturating_mul(1 << resync.tries.min(16));
-        resync.not_before = now + pause.min(RESYNC_BACKOFF_MAX);
+        resync.not_before = now.saturating_add(pause.min(RESYNC_BACKOFF_MAX));
         resync.tries = resync.tries.saturating_add(1);
         true
     }
@@ -178,7 +251,7 @@ impl Engine {
                     self.subscribe(id, watch, expires);
                 }
                 Step::SubscribeAgain { expires } => self.subscribe_again(id, watch, expires),
-                Step::Refresh { expires } => self.refresh(id, watch, expires),
+                Step::Refresh { expires } => self.send_refresh(id, watch, expires),
                 Step::Unsubscribe => self.send_unsubscribe(id, watch),
                 Step::Forget => {
                     self.forget_dialog(watch);
@@ -193,6 +266,7 @@ impl Engine {
                     let shown = watch.subscription.shown();
                     let why = watch.state.as_ref().and_then(|state| state.why);
                     self.tell_state(id, watch, shown, why, None);
+                    let reason = self.reason_of(watch, reason);
                     ended = Some(watch.end_as.take().unwrap_or(reason));
                 }
             }
@@ -206,16 +280,26 @@ impl Engine {
         now: Duration,
         id: WatchId,
         watch: &mut Watch,
-        ended: Option<EndReason>,
+        mut ended: Option<EndReason>,
     ) {
         if ended.is_none() {
+            if watch.subscription.is_live()
+                && !watch.subscription.is_refreshing()
+                && watch
+                    .dialog
+                    .as_ref()
+                    .is_some_and(|dialog| dialog.is_exhausted())
+            {
+                watch.subscription.renew(now, &mut self.random);
+            }
             let full_state = watch.wants_full_state(now);
-            if watch.resync.wants_what_was_lost(now) {
+            let not_before = watch.subscription.not_before();
+            if watch.resync.wants_what_was_lost(now, not_before) {
                 watch.subscription.flow_lost(now);
             } else if full_state {
                 watch.subscription.refresh_now(now);
             }
-            let _ = self.run_steps(id, watch);
+            ended = self.run_steps(id, watch);
         }
         if let Some(reason) = ended {
             self.tell(

@@ -20,12 +20,17 @@ mod terms;
 mod tests;
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::header::{SubscriptionState, Substate};
+use crate::host::HostKind;
 use crate::random::Random;
 pub use retry::{BACKOFF_FIRST, BACKOFF_MAX, HEALTHY_AFTER};
-pub use settings::{DEFAULT_EXPIRES, DEFAULT_MAX_ATTEMPTS, DEFAULT_T1, REFRESH_MARGIN, Settings};
+pub use settings::{
+    DEFAULT_EXPIRES, DEFAULT_MAX_ATTEMPTS, DEFAULT_T1, LIFE_MIN, REFRESH_MARGIN, REFRESH_PAUSE_MIN,
+    Settings,
+};
 pub(crate) use terms::{Answered, Purpose, Step};
 pub use terms::{Cause, EndReason, Shown, TerminatedReason, describe};
 
@@ -43,7 +48,11 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     phase: Phase,
-    settings: Settings,
+    settings: Arc<Settings>,
+    /// The host refreshes and times out by itself (SW-12).
+    host_refreshes: bool,
+    /// One NOTIFY is all that is wanted (SUB-69).
+    once: bool,
     /// Expires of the last request.
     asked: u32,
     /// True while the last request has not been given a life by a 2xx or a NOTIFY.
@@ -60,12 +69,16 @@ pub(crate) struct Subscription {
     in_flight: bool,
     /// Another refresh is due once that response is there.
     again: bool,
+    /// An error came after the NOTIFY that made it: the refresh under way decides (SUB-17).
+    doubtful: bool,
     /// It has been live at least once.
     was_live: bool,
     /// The last loss was announced by the notifier (`terminated`).
     told: bool,
     failures: u8,
     live_since: Duration,
+    /// Retry-After of an error: no request by itself before this (SUB-18).
+    not_before: Duration,
     timer_n: Option<Duration>,
     refresh_at: Option<Duration>,
     expires_at: Option<Duration>,
@@ -75,11 +88,13 @@ pub(crate) struct Subscription {
 
 impl Subscription {
     /// A subscription that has not started.
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, kind: HostKind, asked: u32) -> Self {
         Self {
             phase: Phase::Idle,
-            asked: settings.expires,
+            asked,
+            host_refreshes: settings.host_refreshes || kind == HostKind::Watching,
             settings,
+            once: false,
             ungranted: true,
             accepted: false,
             followed_423: false,
@@ -87,15 +102,25 @@ impl Subscription {
             resent: false,
             in_flight: false,
             again: false,
+            doubtful: false,
             was_live: false,
             told: false,
             failures: 0,
             live_since: Duration::ZERO,
+            not_before: Duration::ZERO,
             timer_n: None,
             refresh_at: None,
             expires_at: None,
             retry_at: None,
             steps: VecDeque::new(),
+        }
+    }
+
+    /// One that asks for the present state only: Expires: 0, one NOTIFY, the end (RFC 6665 §4.4.3, SUB-69).
+    pub(crate) fn once(settings: Arc<Settings>, kind: HostKind) -> Self {
+        Self {
+            once: true,
+            ..Self::new(settings, kind, 0)
         }
     }
 
@@ -137,9 +162,29 @@ impl Subscription {
         self.expires_at.map(|at| at.saturating_sub(now))
     }
 
+    /// Not before this is anything asked for by itself: the server said so (Retry-After, SUB-18).
+    pub(crate) fn not_before(&self) -> Duration {
+        self.not_before
+    }
+
+    /// A NOTIFY has made it, and it is not being ended.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live { .. })
+    }
+
+    /// It is being ended: nothing new is wanted of the server.
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.phase, Phase::Leaving { .. })
+    }
+
     /// The next step, until there is none.
     pub(crate) fn poll_step(&mut self) -> Option<Step> {
-        self.steps.pop_front()
+        let step = self.steps.pop_front();
+        if self.steps.is_empty() {
+            // An idle subscription holds no memory for steps.
+            self.steps = VecDeque::new();
+        }
+        step
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -157,7 +202,7 @@ impl Subscription {
 
     /// Asks the notifier for its state now (RFC 6665 §4.4.3). False when there is no dialog to ask in.
     pub(crate) fn refresh_now(&mut self, now: Duration) -> bool {
-        if self.settings.host_refreshes || !matches!(self.phase, Phase::Live { .. }) {
+        if self.host_refreshes || self.once || !self.is_live() {
             return false;
         }
         self.send_refresh(now);
@@ -280,11 +325,23 @@ impl Subscription {
             }
             _ => {}
         }
-        self.timer_n = None;
         let before = self.phase;
         self.phase = Phase::Live {
-            pending: state.state == Substate::Pending,
+            pending: match state.state {
+                Substate::Pending => true,
+                // What a state of an extension means is not known: what was known stands (SUB-65).
+                Substate::Other(_) => before == Phase::Live { pending: true },
+                Substate::Active | Substate::Terminated => false,
+            },
         };
+        if self.once {
+            // It still awaits the terminated one, until Timer N.
+            if self.phase != before {
+                self.changed(None, None);
+            }
+            return;
+        }
+        self.timer_n = None;
         if let Some(expires) = state.expires {
             self.live_for(now, expires, random);
         } else if self.expires_at.is_none() {
@@ -312,6 +369,7 @@ impl Subscription {
                 }
                 Phase::Subscribing => self.attempt_failed(now, Cause::NoNotify, random),
                 Phase::Leaving { .. } => self.end(EndReason::Unsubscribed),
+                Phase::Live { .. } if self.once => self.end(EndReason::Fetched),
                 _ => self.lose(now, Cause::NoNotify, retry::lost(Cause::NoNotify), random),
             }
             return;
@@ -329,7 +387,7 @@ impl Subscription {
     }
 
     fn timer_n_from(&self, now: Duration) -> Option<Duration> {
-        (!self.settings.host_refreshes).then(|| now + self.settings.t1 * 64)
+        (!self.host_refreshes).then(|| now.saturating_add(self.settings.t1.saturating_mul(64)))
     }
 
     fn attempt(&mut self, now: Duration) {
@@ -337,13 +395,53 @@ impl Subscription {
         self.accepted = false;
         self.followed_423 = false;
         self.forbidden_once = false;
+        self.in_flight = false;
+        self.again = false;
+        self.doubtful = false;
         self.told = false;
+        self.not_before = Duration::ZERO;
         self.ungranted = true;
         self.timer_n = self.timer_n_from(now);
         self.steps.push_back(Step::Subscribe {
             expires: self.asked,
         });
         self.changed(None, None);
+    }
+
+    /// The initial request is sent once more in this attempt, for the server said what was wrong with it; a dialog that a
+    /// NOTIFY made meanwhile is dropped (RFC 6665 §4.1.2.1, SUB-17).
+    pub(crate) fn ask_again(&mut self, now: Duration) {
+        if !matches!(self.phase, Phase::Subscribing | Phase::Live { .. }) {
+            return;
+        }
+        let was = core::mem::replace(&mut self.phase, Phase::Subscribing);
+        self.accepted = false;
+        self.ungranted = true;
+        self.in_flight = false;
+        self.stop_timers();
+        self.timer_n = self.timer_n_from(now);
+        self.steps.push_back(Step::SubscribeAgain {
+            expires: self.asked,
+        });
+        if was != self.phase {
+            self.changed(None, None);
+        }
+    }
+
+    /// A request is sent once more as it was: its timers go on (SUB-12).
+    pub(crate) fn repeat(&mut self, step: Step) {
+        self.steps.push_back(step);
+    }
+
+    /// Another server than the one that sent NOTIFYs refused the initial request: a refresh at once shows whether the
+    /// subscription is one (SUB-17).
+    pub(crate) fn doubt(&mut self, now: Duration) {
+        self.doubtful = self.refresh_now(now);
+    }
+
+    /// The dialog cannot be used any more: a new one at once (RFC 3261 §12.2.1.1, the end of CSeq).
+    pub(crate) fn renew(&mut self, now: Duration, random: &mut Random) {
+        self.lose(now, Cause::Expired, retry::lost(Cause::Expired), random);
     }
 
     fn changed(&mut self, why: Option<Cause>, retry_in: Option<Duration>) {

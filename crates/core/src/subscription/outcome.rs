@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use super::retry::{self, Next};
-use super::{Answered, Cause, EndReason, HEALTHY_AFTER, Phase, REFRESH_MARGIN, Step, Subscription};
+use super::{
+    Answered, Cause, EndReason, HEALTHY_AFTER, LIFE_MIN, Phase, REFRESH_MARGIN, REFRESH_PAUSE_MIN,
+    Step, Subscription,
+};
 use crate::header::SubscriptionState;
 use crate::random::Random;
 
@@ -11,8 +14,6 @@ use crate::random::Random;
 const REFRESH_JITTER: u32 = 5;
 /// Share by which a back-off may be shortened, in per cent.
 const BACKOFF_JITTER: u32 = 20;
-/// Shortest pause before a failed refresh is tried again (SUB-49, SEC-18).
-const REFRESH_RETRY_MIN: Duration = Duration::from_secs(1);
 
 impl Subscription {
     pub(super) fn granted(&mut self, now: Duration, answer: Answered, random: &mut Random) {
@@ -20,6 +21,8 @@ impl Subscription {
         self.resent = false;
         self.followed_423 = false;
         self.forbidden_once = false;
+        self.doubtful = false;
+        self.not_before = Duration::ZERO;
         match self.phase {
             Phase::Leaving { sent: false } => {
                 self.leave(now);
@@ -28,26 +31,26 @@ impl Subscription {
             Phase::Leaving { sent: true } => return,
             _ => {}
         }
-        if answer.status == 204 {
+        if answer.status == 204 && answer.suppressed {
             // RFC 5839 §7.1: nothing changed, no NOTIFY follows (SUB-44).
             self.timer_n = None;
         }
         let life = answer.expires.unwrap_or(self.asked).min(self.asked);
         // A life that a NOTIFY gave meanwhile stands (SUB-45).
-        if self.ungranted {
+        if self.ungranted && !self.once {
             self.live_for(now, life, random);
         }
     }
 
     /// Sets the life: always for a new request, else only if it becomes shorter (SUB-45, SUB-46).
     pub(super) fn live_for(&mut self, now: Duration, seconds: u32, random: &mut Random) {
-        let life = Duration::from_secs(u64::from(seconds.min(self.asked)));
-        let end = now + life;
+        let life = Duration::from_secs(u64::from(seconds.min(self.asked))).max(LIFE_MIN);
+        let end = now.saturating_add(life);
         if !self.ungranted && self.expires_at.is_some_and(|at| end >= at) {
             return;
         }
         self.ungranted = false;
-        if self.settings.host_refreshes {
+        if self.host_refreshes {
             return;
         }
         self.expires_at = Some(end);
@@ -56,7 +59,8 @@ impl Subscription {
         } else {
             life / 2
         };
-        self.refresh_at = Some(now + random.shorten(wait, REFRESH_JITTER));
+        let wait = random.shorten(wait, REFRESH_JITTER).max(REFRESH_PAUSE_MIN);
+        self.refresh_at = Some(now.saturating_add(wait));
     }
 
     pub(super) fn initial_refused(&mut self, now: Duration, answer: Answered, random: &mut Random) {
@@ -64,9 +68,9 @@ impl Subscription {
             self.end(EndReason::Unsubscribed);
             return;
         }
-        if let Some(min) = self.follow_423(answer) {
-            self.timer_n = self.timer_n_from(now);
-            self.steps.push_back(Step::SubscribeAgain { expires: min });
+        self.note_retry_after(now, answer);
+        if self.follow_423(answer) {
+            self.ask_again(now);
             return;
         }
         let next = retry::initial_error(answer.status, answer.retry_after);
@@ -74,21 +78,36 @@ impl Subscription {
     }
 
     /// A first 423 with a usable Min-Expires is followed: that much is asked for (SUB-10).
-    fn follow_423(&mut self, answer: Answered) -> Option<u32> {
-        if answer.status != 423 || self.followed_423 {
-            return None;
+    fn follow_423(&mut self, answer: Answered) -> bool {
+        if answer.status != 423 || self.followed_423 || self.once {
+            return false;
         }
-        let min = answer.min_expires.filter(|min| *min > self.asked)?;
+        let Some(min) = answer.min_expires.filter(|min| *min > self.asked) else {
+            return false;
+        };
         self.followed_423 = true;
         self.asked = min;
-        Some(min)
+        true
+    }
+
+    /// Nothing is asked for by itself before Retry-After is over, whatever else would lead to a request (SUB-18).
+    fn note_retry_after(&mut self, now: Duration, answer: Answered) {
+        if let Some(seconds) = answer.retry_after {
+            self.not_before = now.saturating_add(Duration::from_secs(u64::from(seconds)));
+        }
     }
 
     pub(super) fn refresh_refused(&mut self, now: Duration, answer: Answered, random: &mut Random) {
         if matches!(self.phase, Phase::Leaving { .. }) {
             return;
         }
-        if self.follow_423(answer).is_some() {
+        self.note_retry_after(now, answer);
+        if self.doubtful {
+            let next = retry::initial_error(answer.status, answer.retry_after);
+            self.lose(now, Cause::Status(answer.status), next, random);
+            return;
+        }
+        if self.follow_423(answer) {
             self.send_refresh(now);
             return;
         }
@@ -104,8 +123,8 @@ impl Subscription {
         // Valid until it expires; the next try comes at half of what is left (SUB-49).
         self.timer_n = None;
         let half = self.remaining(now).unwrap_or_default() / 2;
-        let asked_wait = Duration::from_secs(u64::from(answer.retry_after.unwrap_or(0)));
-        self.refresh_at = Some(now + half.max(asked_wait).max(REFRESH_RETRY_MIN));
+        let next = now.saturating_add(half.max(REFRESH_PAUSE_MIN));
+        self.refresh_at = Some(next.max(self.not_before));
     }
 
     pub(super) fn attempt_failed(&mut self, now: Duration, cause: Cause, random: &mut Random) {
@@ -135,9 +154,29 @@ impl Subscription {
         if self.phase == Phase::Subscribing {
             self.live_since = now;
         }
+        if self.once {
+            self.end(retry::fetched(reason));
+            return;
+        }
         let next = retry::terminated(reason, state.retry_after);
         self.told = true;
         self.lose(now, Cause::Terminated(reason.into()), next, random);
+    }
+
+    /// Why it is over, when no further attempt is made.
+    fn final_reason(&self, cause: Cause, next: Next) -> Option<EndReason> {
+        match next {
+            Next::End(reason) => Some(reason),
+            // A fetch is one attempt.
+            _ if self.once => Some(match cause {
+                Cause::NoAnswer => EndReason::NoAnswer,
+                Cause::NoNotify => EndReason::NoNotify,
+                Cause::Unreachable => EndReason::Unreachable,
+                Cause::Status(_) | Cause::Terminated(_) | Cause::Expired => EndReason::Refused,
+            }),
+            _ if self.failures >= self.settings.max_attempts => Some(EndReason::GaveUp),
+            _ => None,
+        }
     }
 
     /// The attempt or subscription is gone; what follows is decided by its rule, the failures so far and their cap.
@@ -147,12 +186,8 @@ impl Subscription {
         if lived {
             self.failures = 0;
         }
-        if let Next::End(reason) = next {
+        if let Some(reason) = self.final_reason(cause, next) {
             self.end(reason);
-            return;
-        }
-        if self.failures >= self.settings.max_attempts {
-            self.end(EndReason::GaveUp);
             return;
         }
         let wait = match next {
@@ -162,7 +197,8 @@ impl Subscription {
                 Duration::from_secs(u64::from(seconds)).max(retry::backoff(self.failures))
             }
             _ => random.shorten(retry::backoff(self.failures + 1), BACKOFF_JITTER),
-        };
+        }
+        .max(self.not_before.saturating_sub(now));
         self.failures += 1;
         self.steps.push_back(Step::Forget);
         self.stop_timers();
@@ -171,7 +207,7 @@ impl Subscription {
         if wait.is_zero() {
             self.attempt(now);
         } else {
-            self.retry_at = Some(now + wait);
+            self.retry_at = Some(now.saturating_add(wait));
         }
     }
 }

@@ -45,6 +45,15 @@ pub(super) fn terminated(reason: Option<&Reason>, retry_after: Option<u32>) -> N
     }
 }
 
+/// How a fetch ends: with what was to be fetched, but for the reasons that say that there is nothing to fetch (SUB-69).
+pub(super) fn fetched(reason: Option<&Reason>) -> EndReason {
+    match reason {
+        Some(Reason::Rejected) => EndReason::Rejected,
+        Some(Reason::Noresource) => EndReason::NoResource,
+        _ => EndReason::Fetched,
+    }
+}
+
 /// Rule for a final error response to an initial SUBSCRIBE (SUB-14, SUB-15, SUB-17, SUB-18, OMA-30…32).
 pub(super) fn initial_error(status: u16, retry_after: Option<u32>) -> Next {
     match status {

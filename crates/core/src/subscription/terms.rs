@@ -25,7 +25,7 @@ pub(crate) enum Step {
         /// Seconds to ask for.
         expires: u32,
     },
-    /// Send the initial SUBSCRIBE once more, in the same attempt (423, SUB-10).
+    /// Send the initial SUBSCRIBE once more, in the same attempt (423, redirection, option tags; SUB-10, SUB-16, SUB-19).
     SubscribeAgain {
         /// Seconds to ask for.
         expires: u32,
@@ -154,8 +154,12 @@ pub enum EndReason {
     Redirected,
     /// 423 twice, or without Min-Expires (SUB-10).
     IntervalTooBrief,
+    /// 403 to a request that asked for anonymity (OMA-37).
+    AnonymityRefused,
     /// Another error response.
     Refused,
+    /// What was to be fetched once is there (SUB-69).
+    Fetched,
     /// The server could not be reached.
     Unreachable,
     /// The server did not answer.
@@ -182,7 +186,9 @@ impl EndReason {
             Self::AuthenticationFailed => "authentication-failed",
             Self::Redirected => "redirected",
             Self::IntervalTooBrief => "interval-too-brief",
+            Self::AnonymityRefused => "anonymity-refused",
             Self::Refused => "refused",
+            Self::Fetched => "fetched",
             Self::Unreachable => "unreachable",
             Self::NoAnswer => "no-answer",
             Self::NoNotify => "no-notify",
@@ -231,6 +237,8 @@ pub(crate) struct Answered {
     pub(crate) min_expires: Option<u32>,
     /// Retry-After, in seconds.
     pub(crate) retry_after: Option<u32>,
+    /// The request named the state that is held, so that 204 means that no NOTIFY follows (RFC 5839 §7.1).
+    pub(crate) suppressed: bool,
 }
 
 /// Names a cause in a sentence for people.

@@ -3,7 +3,10 @@
 use alloc::vec::Vec;
 
 use super::*;
+use alloc::sync::Arc;
+
 use crate::header::SubscriptionState;
+use crate::host::HostKind;
 
 struct World {
     subscription: Subscription,
@@ -18,7 +21,11 @@ const fn s(seconds: u64) -> Duration {
 impl World {
     fn new(settings: Settings) -> Self {
         let mut world = Self {
-            subscription: Subscription::new(settings),
+            subscription: Subscription::new(
+                Arc::new(settings.clone()),
+                HostKind::Transaction,
+                settings.expires,
+            ),
             random: Random::new([3; 32]),
             now: s(1000),
         };
@@ -54,6 +61,7 @@ impl World {
             expires: value("expires"),
             min_expires: value("min-expires"),
             retry_after: value("retry-after"),
+            suppressed: false,
         };
         self.subscription
             .handle_response(self.now, purpose, answer, &mut self.random);

@@ -220,6 +220,7 @@ impl World {
 
     /// Takes what the engine wants and tells, and checks it.
     fn settle(&mut self) {
+        let mut last_forgotten = None;
         while let Some(action) = self.engine.poll_action() {
             self.say(format!("-> {action:?}"));
             let conference = match &action {
@@ -255,8 +256,12 @@ impl World {
                     ..
                 } => {
                     self.handles.push(*subscription);
-                    self.targets.insert(*subscription, self.by_target[target]);
-                    self.by_target[target]
+                    // A redirection leads elsewhere, from a dialog that has just been given up.
+                    let redirected = || self.targets[&last_forgotten.expect("a dialog before")];
+                    let of = self.by_target.get(target).copied();
+                    let of = of.unwrap_or_else(redirected);
+                    self.targets.insert(*subscription, of);
+                    of
                 }
                 Action::Refresh { subscription, .. } | Action::Unsubscribe { subscription, .. } => {
                     assert!(
@@ -267,6 +272,7 @@ impl World {
                     self.targets[subscription]
                 }
                 Action::Forget { subscription } => {
+                    last_forgotten = Some(*subscription);
                     self.forgotten.insert(*subscription);
                     continue;
                 }
