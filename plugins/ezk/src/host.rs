@@ -144,7 +144,11 @@ fn name_contact(request: &mut Request, flow: &Flow) {
         .and_then(|from| Uri::parse(&from.uri).ok())
         .and_then(|uri| uri.user().map(str::to_owned))
         .unwrap_or_else(|| "rollmark".into());
-    request
-        .headers
-        .set("Contact", format!("<{}>{rest}", flow.contact(&user)));
+    let contact = flow.contact(&user);
+    // A protected target is told a protected Contact (RFC 3261 §8.1.1.8, SEC-05).
+    let contact = match contact.strip_prefix("sip:") {
+        Some(address) if request.uri.starts_with("sips:") => format!("sips:{address}"),
+        _ => contact,
+    };
+    request.headers.set("Contact", format!("<{contact}>{rest}"));
 }

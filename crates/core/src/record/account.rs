@@ -48,6 +48,8 @@ pub struct RecordedAccount {
     pub conference: conference::Settings,
     /// As [`AccountSettings::sources`].
     pub sources: Vec<String>,
+    /// As [`AccountSettings::anonymous`].
+    pub anonymous: bool,
     /// As [`AccountSettings::match_endpoints`].
     pub match_endpoints: bool,
 }
@@ -65,6 +67,7 @@ impl RecordedAccount {
             subscription,
             conference,
             sources,
+            anonymous,
             match_endpoints,
         } = settings;
         Self {
@@ -75,6 +78,7 @@ impl RecordedAccount {
             subscription: subscription.clone(),
             conference: *conference,
             sources: sources.clone(),
+            anonymous: *anonymous,
             match_endpoints: *match_endpoints,
         }
     }
@@ -94,6 +98,7 @@ impl RecordedAccount {
             subscription: self.subscription.clone(),
             conference: self.conference,
             sources: self.sources.clone(),
+            anonymous: self.anonymous,
             match_endpoints: self.match_endpoints,
         }
     }
@@ -108,12 +113,18 @@ impl RecordedAccount {
             t1,
             max_attempts,
             retry_unreachable,
+            max_rate,
+            min_rate,
+            suppress,
             host_refreshes,
         } = &mut self.subscription;
         fields.value("expires", expires)?;
         fields.value("t1", t1)?;
         fields.value("max-attempts", max_attempts)?;
         fields.value("retry-unreachable", retry_unreachable)?;
+        fields.value("max-rate", max_rate)?;
+        fields.value("min-rate", min_rate)?;
+        fields.value("suppress", suppress)?;
         fields.value("host-refreshes", host_refreshes)?;
         let conference::Settings { mode, limits } = &mut self.conference;
         fields.value("reading", mode)?;
@@ -143,6 +154,7 @@ impl RecordedAccount {
         fields.value("max-sidebars", sidebars)?;
         fields.value("max-store", store)?;
         fields.values("source", &mut self.sources);
+        fields.value("anonymous", &mut self.anonymous)?;
         fields.value("match-endpoints", &mut self.match_endpoints)
     }
 }

@@ -8,6 +8,7 @@ use core::fmt::Write;
 use core::time::Duration;
 
 use super::Fault;
+use crate::header::Rate;
 
 /// Something that one value of a pair stands for.
 pub(super) trait Value: Sized {
@@ -56,6 +57,16 @@ macro_rules! by_from_str {
 }
 
 by_from_str!(bool, u8, u16, u32, u64, usize);
+
+/// Notifications per second.
+impl Value for Rate {
+    fn write(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
 
 /// Seconds with up to nine decimals.
 impl Value for Duration {

@@ -67,7 +67,7 @@ pub enum Input {
         /// The facts from now on.
         registration: Box<Registration>,
     },
-    /// [`Engine::watch`].
+    /// [`Engine::watch`], [`Engine::fetch`].
     Watch {
         /// When.
         now: Duration,
@@ -75,8 +75,10 @@ pub enum Input {
         account: AccountId,
         /// The conference.
         target: String,
+        /// Only its present state.
+        once: bool,
     },
-    /// [`Engine::watch_package`].
+    /// [`Engine::watch_package`], [`Engine::fetch_package`].
     WatchPackage {
         /// When.
         now: Duration,
@@ -86,6 +88,15 @@ pub enum Input {
         target: String,
         /// Which package.
         settings: PackageSettings,
+        /// Only its present state.
+        once: bool,
+    },
+    /// [`Engine::refresh`].
+    Refresh {
+        /// When.
+        now: Duration,
+        /// What is asked for anew.
+        watch: WatchId,
     },
     /// [`Engine::unsubscribe`].
     Unsubscribe {
@@ -156,11 +167,12 @@ pub enum Input {
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 18] = [
+pub(super) const KINDS: [&str; 19] = [
     "account",
     "registration",
     "watch",
     "watch-package",
+    "refresh",
     "unsubscribe",
     "stop",
     "remove",
@@ -200,16 +212,29 @@ impl Input {
                 now,
                 account,
                 target,
-            } => return Returned::Watch(engine.watch(*now, *account, target)),
+                once,
+            } => {
+                return Returned::Watch(if *once {
+                    engine.fetch(*now, *account, target)
+                } else {
+                    engine.watch(*now, *account, target)
+                });
+            }
             Self::WatchPackage {
                 now,
                 account,
                 target,
                 settings,
+                once,
             } => {
-                let watch = engine.watch_package(*now, *account, target, settings.clone());
-                return Returned::Watch(watch);
+                let settings = settings.clone();
+                return Returned::Watch(if *once {
+                    engine.fetch_package(*now, *account, target, settings)
+                } else {
+                    engine.watch_package(*now, *account, target, settings)
+                });
             }
+            Self::Refresh { now, watch } => engine.refresh(*now, *watch),
             Self::Unsubscribe { now, watch } => engine.unsubscribe(*now, *watch),
             Self::Stop { now, patience } => engine.stop(*now, *patience),
             Self::Remove { watch } => engine.remove(*watch),
@@ -257,6 +282,7 @@ impl Input {
             Self::Registration { .. } => "registration",
             Self::Watch { .. } => "watch",
             Self::WatchPackage { .. } => "watch-package",
+            Self::Refresh { .. } => "refresh",
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::Stop { .. } => "stop",
             Self::Remove { .. } => "remove",
@@ -304,6 +330,7 @@ impl Input {
                 now,
                 account,
                 target: String::new(),
+                once: false,
             },
             "watch-package" => Self::WatchPackage {
                 now,
@@ -315,7 +342,9 @@ impl Input {
                     body: None,
                     expires: None,
                 },
+                once: false,
             },
+            "refresh" => Self::Refresh { now, watch },
             "unsubscribe" => Self::Unsubscribe { now, watch },
             "stop" => Self::Stop {
                 now,
@@ -394,23 +423,27 @@ impl Input {
                 now,
                 account,
                 target,
+                once,
             } => {
                 block.fields.value("at", now)?;
                 block.fields.value("account", account)?;
-                block.fields.value("target", target)
+                block.fields.value("target", target)?;
+                block.fields.value("once", once)
             }
             Self::WatchPackage {
                 now,
                 account,
                 target,
                 settings,
+                once,
             } => {
                 block.fields.value("at", now)?;
                 block.fields.value("account", account)?;
                 block.fields.value("target", target)?;
+                block.fields.value("once", once)?;
                 describe_package(settings, block)
             }
-            Self::Unsubscribe { now, watch } => {
+            Self::Refresh { now, watch } | Self::Unsubscribe { now, watch } => {
                 block.fields.value("at", now)?;
                 block.fields.value("watch", watch)
             }

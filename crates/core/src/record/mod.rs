@@ -5,7 +5,7 @@
 //! rollmark-recording 1
 //! engine kind=transaction sees-final-notify=true keeps-order=true seed=0707…
 //! account identity="sip:me@example.org" … contact="sip:me@192.0.2.2" protected=false
-//! watch at=1000 account=1 target="sip:room@example.org"
+//! watch at=1000 account=1 target="sip:room@example.org" once=false
 //! response at=1000.02 transaction=3 status=200 reason=OK
 //!   To: <sip:room@example.org>;tag=f
 //! request at=1000.03 method=NOTIFY uri="sip:me@192.0.2.2"
@@ -150,15 +150,30 @@ impl Recorder {
         account: AccountId,
         target: &str,
     ) -> Result<WatchId, WatchError> {
-        let target = target.into();
-        match self.put(Input::Watch {
+        self.put_watch(Input::Watch {
             now,
             account,
-            target,
-        }) {
-            Returned::Watch(watch) => watch,
-            _ => Err(WatchError::NoAccount),
-        }
+            target: target.into(),
+            once: false,
+        })
+    }
+
+    /// Records and does [`Engine::fetch`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn fetch(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        target: &str,
+    ) -> Result<WatchId, WatchError> {
+        self.put_watch(Input::Watch {
+            now,
+            account,
+            target: target.into(),
+            once: true,
+        })
     }
 
     /// Records and does [`Engine::watch_package`].
@@ -172,15 +187,45 @@ impl Recorder {
         target: &str,
         settings: PackageSettings,
     ) -> Result<WatchId, WatchError> {
-        match self.put(Input::WatchPackage {
+        self.put_watch(Input::WatchPackage {
             now,
             account,
             target: target.into(),
             settings,
-        }) {
+            once: false,
+        })
+    }
+
+    /// Records and does [`Engine::fetch_package`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn fetch_package(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        target: &str,
+        settings: PackageSettings,
+    ) -> Result<WatchId, WatchError> {
+        self.put_watch(Input::WatchPackage {
+            now,
+            account,
+            target: target.into(),
+            settings,
+            once: true,
+        })
+    }
+
+    fn put_watch(&mut self, input: Input) -> Result<WatchId, WatchError> {
+        match self.put(input) {
             Returned::Watch(watch) => watch,
             _ => Err(WatchError::NoAccount),
         }
+    }
+
+    /// Records and does [`Engine::refresh`].
+    pub fn refresh(&mut self, now: Duration, watch: WatchId) {
+        self.put(Input::Refresh { now, watch });
     }
 
     /// Records and does [`Engine::unsubscribe`].

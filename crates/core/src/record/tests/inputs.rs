@@ -106,6 +106,7 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
             profile,
             sources,
             match_endpoints,
+            anonymous: !strict,
             ..RecordedAccount::default()
         };
         let subscription = &mut account.subscription;
@@ -114,6 +115,9 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
         subscription.max_attempts = max_attempts;
         subscription.retry_unreachable = retry_unreachable;
         subscription.host_refreshes = host_refreshes;
+        subscription.suppress = strict;
+        subscription.max_rate = crate::header::Rate::every(t1);
+        subscription.min_rate = crate::header::Rate::parse("0.25").filter(|_| host_refreshes);
         account.conference.limits.users = limit;
         account.conference.limits.xml.body = limit / 2;
         if strict {
@@ -264,6 +268,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                 now,
                 account: id,
                 target: one,
+                once: flag,
             },
             "watch-package" => Input::WatchPackage {
                 now,
@@ -278,7 +283,9 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                     }),
                     expires: registration.expires,
                 },
+                once: flag,
             },
+            "refresh" => Input::Refresh { now, watch },
             "unsubscribe" => Input::Unsubscribe { now, watch },
             "stop" => Input::Stop {
                 now,

@@ -147,7 +147,7 @@ fn a_recording_holds_no_password_and_can_be_read_by_people() {
     for line in [
         "rollmark-recording 1",
         "# at once",
-        "watch at=1000.02 account=1 target=\"sip:room@example.org\"",
+        "watch at=1000.02 account=1 target=\"sip:room@example.org\" once=false",
         "  CSeq: 1 NOTIFY",
         "  |<conference-info xmlns='urn:ietf:params:xml:ns:conference-info'\\r",
         "  entry uri=\"sip:bob@x\" rule=\"a rule\"",
