@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Shows who is in an IM conference, live, and which of them you have blocked.
 #[derive(Debug, Parser)]
@@ -56,9 +56,9 @@ pub(crate) enum DemoMode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// From what the registrar says; plain SIP where there is no registration
+    /// Registers first and decides by what the registrar answers; plain SIP where nobody registers users
     Auto,
-    /// Plain SIP (RFC 3261)
+    /// Plain SIP (RFC 3261), without registration
     Sip,
 }
 
@@ -70,6 +70,7 @@ pub(crate) enum Transport {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("secret").args(["password_file", "aka_file"]).multiple(true))]
 pub(crate) struct Watch {
     /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
     pub(crate) conference: String,
@@ -85,15 +86,18 @@ pub(crate) struct Watch {
     /// PEM file of the authority that signed the SIP server's certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
-    /// User name for digest authentication
-    #[arg(long, value_name = "NAME", requires = "password_file")]
+    /// User name for digest authentication: in IMS the private identity
+    #[arg(long, value_name = "NAME", requires = "secret")]
     pub(crate) user: Option<String>,
     /// File whose first line is the password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
-    /// The kind of SIP core
-    #[arg(long, value_enum, default_value_t = Mode::Auto)]
-    pub(crate) mode: Mode,
+    /// File with the keys of a SIM (lines k = HEX and opc = HEX); the sequence number is kept beside it
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    pub(crate) aka_file: Option<PathBuf>,
+    /// The kind of SIP core [default: auto with --aka-file, else sip]
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
     /// Block list in a file: plain lines or resource-lists XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,

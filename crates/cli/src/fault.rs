@@ -25,6 +25,17 @@ pub(crate) enum Fault {
     #[error(transparent)]
     Start(#[from] rollmark_ua::StartError),
     #[error(transparent)]
+    Aka(#[from] rollmark_ua::aka::AkaFileError),
+    #[error("{server}: {fault}")]
+    Register {
+        server: String,
+        fault: rollmark_ua::register::Fault,
+    },
+    #[error(
+        "{server}: the core lets none of the identities of {identity} be used; the operator must add one (P-Associated-URI)"
+    )]
+    NoIdentity { server: String, identity: String },
+    #[error(transparent)]
     Subscribe(#[from] rollmark::SubscribeError),
     #[error("{0}")]
     Ended(String),

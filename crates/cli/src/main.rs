@@ -7,6 +7,7 @@ mod json;
 mod matching;
 mod offline;
 mod offline_text;
+mod registration;
 mod show;
 mod source;
 mod text;

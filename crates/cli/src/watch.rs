@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Transport, Watch};
 use crate::fault::{self, Fault, Place};
+use crate::registration;
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
 
@@ -22,10 +23,14 @@ const NOBODY: &str = "sip:anonymous@anonymous.invalid";
 /// Runs the command.
 pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     let identity = args.identity.as_deref().unwrap_or(NOBODY);
-    let mut account = Account::new(identity);
-    account.credentials = credentials(args.user.as_deref(), args.password_file.as_deref())?;
-    account.subscription.expires = args.expires;
-    account.subscription.retry_unreachable = false;
+    let password = credentials(args.user.as_deref(), args.password_file.as_deref())?;
+    let account = |identity: &str| {
+        let mut account = Account::new(identity);
+        account.credentials = password.clone();
+        account.subscription.expires = args.expires;
+        account.subscription.retry_unreachable = false;
+        account
+    };
     let agent = UserAgent::start(
         Settings {
             server: args.server.clone(),
@@ -36,10 +41,32 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
             },
             ca: args.ca.clone(),
         },
-        account,
+        account(identity),
     )
     .await?;
-    let conferences = &agent.conferences;
+    let mut registered = None;
+    if registration::is_asked_for(args) {
+        let registering = registration::register(&agent, args, identity, password.as_ref());
+        registered = tokio::select! {
+            registered = registering => registered?,
+            () = stopped(None) => return Ok(()),
+        };
+    }
+    // Another identity than the one that was given, when the core bars that one (IMS-04).
+    let identity = match &registered {
+        Some(registered) => registered.identity.as_str(),
+        None => identity,
+    };
+    let conferences = match args.identity.as_deref() {
+        Some(given) if given != identity => {
+            agent.conferences.add_account(account(identity)).await?
+        }
+        _ => agent.conferences.clone(),
+    };
+    if let Some(registered) = &registered {
+        registered.registering.feed(&conferences);
+    }
+    let conferences = &conferences;
     let mut news = FirstNews::default();
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
@@ -63,7 +90,11 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         user: args.user.as_deref(),
     };
     let stop = stopped(args.seconds.map(Duration::from_secs));
-    follow(conferences, conference, Show::new(args.json), &place, stop).await
+    let outcome = follow(conferences, conference, Show::new(args.json), &place, stop).await;
+    if let Some(registered) = registered {
+        registered.registering.deregister(PATIENCE).await;
+    }
+    outcome
 }
 
 fn credentials(

@@ -76,10 +76,13 @@ impl Profile for Plain {
     }
 
     fn route(&self, registration: &Registration) -> Vec<String> {
+        // RFC 3608 is not for IMS only: a registrar's Service-Route is followed here too.
+        let service_route = registration.service_route.iter().flatten().cloned();
         registration
             .outbound_proxy
             .iter()
             .map(|uri| format!("<{uri}>"))
+            .chain(service_route)
             .collect()
     }
 
@@ -99,5 +102,44 @@ impl Profile for Plain {
             "User-Agent",
             format!("{IM_CLIENT_TOKEN} rollmark/{}", env!("CARGO_PKG_VERSION")),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SW-02, SW-03: proxy, then Service-Route, one URI each; nothing of IMS, whatever the host knows.
+    #[test]
+    fn plain_requests_follow_the_service_route_and_have_no_header_of_ims() {
+        let registration = Registration {
+            contact: "sip:a@192.0.2.1".into(),
+            outbound_proxy: Some("sip:p.test;lr".into()),
+            service_route: Some(
+                ["<sip:s1.test;lr>", "<sip:s2.test;lr>"]
+                    .map(Into::into)
+                    .into(),
+            ),
+            path: Some(["sip:path.test".into()].into()),
+            associated: Some(["sip:a@x".into()].into()),
+            security_server: ["ipsec-3gpp".into()].into(),
+            access_network: Some("IEEE-802.11".into()),
+            access_network_unprotected: true,
+            protected: true,
+            ..Registration::default()
+        };
+        assert_eq!(
+            Plain.route(&registration),
+            ["<sip:p.test;lr>", "<sip:s1.test;lr>", "<sip:s2.test;lr>"]
+        );
+        for kind in [Kind::Initial, Kind::InDialog] {
+            let mut headers = Headers::new();
+            Plain.decorate(kind, &registration, &mut headers);
+            for header in headers.iter() {
+                let name = header.name.to_ascii_lowercase();
+                let ims = name.starts_with("p-") || name.starts_with("security-");
+                assert!(!ims && !name.contains("require"), "{header:?}");
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
-//! Reference SIP user agent: transports, outbound proxy, TLS; the plugin is added to it as to any softphone (RFC 3261 §8, §18).
+//! Reference SIP user agent: transports, outbound proxy, TLS, registration by digest or AKA; the plugin is added to it as to any
+//! softphone (RFC 3261 §8, §10, §18, TS 24.229 §5.1.1).
 
 pub mod aka;
 mod dns;
 pub mod register;
+mod registration;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -10,8 +12,9 @@ use std::path::PathBuf;
 
 use ezk_sip_core::Endpoint;
 use rollmark::{Account, Conferences, Registration};
-use rollmark_ezk::ConferencePlugin;
+use rollmark_ezk::{ConferencePlugin, Requests};
 
+pub use registration::{Registering, Status};
 pub use tls::TlsError;
 
 /// How SIP messages travel.
@@ -66,6 +69,9 @@ pub struct UserAgent {
     /// The handle of the plugin for the account it was started with.
     pub conferences: Conferences,
     endpoint: Endpoint,
+    requests: Requests,
+    /// What is known without a registration.
+    facts: Registration,
 }
 
 impl UserAgent {
@@ -87,9 +93,10 @@ impl UserAgent {
             builder.use_rustls_connector(tls::connector(settings.ca.as_deref())?);
         }
         let (plugin, conferences) = ConferencePlugin::new(account);
+        let requests = plugin.requests();
         builder.add_layer(plugin);
         let endpoint = builder.build();
-        conferences.set_registration(Registration {
+        let facts = Registration {
             // The plugin names the address of the flow it uses.
             contact: String::new(),
             outbound_proxy: settings.server.map(|server| {
@@ -102,11 +109,38 @@ impl UserAgent {
             }),
             protected: settings.transport == Transport::Tls,
             ..Registration::default()
-        });
+        };
+        conferences.set_registration(facts.clone());
         Ok(Self {
             conferences,
             endpoint,
+            requests,
+            facts,
         })
+    }
+
+    /// Registers an identity and keeps that up; [`Registering::feed`] lets the plugin know. Contact, outbound proxy and
+    /// protection are the user agent's own. No security agreement is offered: there is no IPsec here. `aka` is where the SIM of the
+    /// settings came from: the sequence number is kept there.
+    ///
+    /// # Errors
+    /// When the identity names no home domain.
+    pub fn register(
+        &self,
+        settings: register::Settings,
+        aka: Option<aka::AkaFile>,
+    ) -> Result<Registering, register::Fault> {
+        let facts = Registration {
+            outbound_proxy: self.facts.outbound_proxy.clone(),
+            protected: self.facts.protected,
+            ..settings.facts
+        };
+        Registering::start(
+            self.endpoint.clone(),
+            self.requests.clone(),
+            register::Settings { facts, ..settings },
+            aka,
+        )
     }
 
     /// The ezk endpoint, to add more to it.

@@ -13,6 +13,7 @@ use ezk_sip_types::host::HostPort;
 use ezk_sip_types::uri::SipUri;
 use rollmark::Reporter;
 use rollmark::core::host::Fact;
+use tokio::sync::watch;
 
 /// A connection that takes longer to make has failed: Timer F (RFC 3261 §17.1.2.2).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(32);
@@ -41,7 +42,11 @@ type Slot = Arc<tokio::sync::Mutex<Option<Flow>>>;
 
 /// The flows in use, by next hop.
 #[derive(Debug, Default)]
-pub(crate) struct Flows(Mutex<HashMap<String, Slot>>);
+pub(crate) struct Flows {
+    held: Mutex<HashMap<String, Slot>>,
+    /// How many connections were lost.
+    lost: watch::Sender<u64>,
+}
 
 impl Flows {
     /// The flow to a next hop: the one in use while it lives, else a new one. Who comes meanwhile waits for it, so that
@@ -53,7 +58,7 @@ impl Flows {
         reporter: &Reporter,
     ) -> Result<Flow, FlowError> {
         let slot = self
-            .0
+            .held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .entry(next_hop.to_owned())
@@ -77,15 +82,20 @@ impl Flows {
                     .get_val("transport")
                     .is_some_and(|transport| transport.eq_ignore_ascii_case("tls")),
         };
-        flow.watch(reporter.clone());
+        flow.watch(reporter.clone(), self.lost.clone());
         *held = Some(flow.clone());
         Ok(flow)
+    }
+
+    /// Changes with each connection that is lost.
+    pub(crate) fn lost(&self) -> watch::Receiver<u64> {
+        self.lost.subscribe()
     }
 }
 
 impl Flow {
     /// Reports the end of a connection, so that the subscriptions on it are told to the server anew.
-    fn watch(&self, reporter: Reporter) {
+    fn watch(&self, reporter: Reporter, lost: watch::Sender<u64>) {
         if self.transport.is_udp() {
             return;
         }
@@ -95,6 +105,7 @@ impl Flow {
             let closed = |state: &TransportState| !matches!(state, TransportState::Ok);
             if state.wait_for(closed).await.is_ok() {
                 tracing::warn!(%destination, "the connection was closed; refreshing on a new one");
+                lost.send_modify(|count| *count += 1);
                 reporter.fact(Fact::FlowLost);
             }
         });

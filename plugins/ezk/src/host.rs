@@ -1,34 +1,35 @@
 //! A transaction host on ezk: carries out the engine's requests and reports their responses (RFC 3261 §17.1.2).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
-use ezk_sip_core::transport::TargetTransportInfo;
 use ezk_sip_core::{Endpoint, Error};
 use ezk_sip_types::CodeKind;
+use rollmark::Port;
 use rollmark::core::header::Address;
-use rollmark::core::host::{Action, Fact, SendFailure, TransactionId};
+use rollmark::core::host::{Action, Fact};
 use rollmark::core::message::Request;
 use rollmark::core::uri::Uri;
-use rollmark::{Port, Reporter};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::convert;
-use crate::flow::{Flow, Flows};
+use crate::flow::Flow;
+use crate::requests::Requests;
 
 /// T1 and T2 of RFC 3261 §17.1.2.2.
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 
 /// Carries out actions until the plugin ends or the endpoint is never built.
-pub(crate) async fn run(mut port: Port, mut built: broadcast::Receiver<Endpoint>) {
+pub(crate) async fn run(
+    mut port: Port,
+    mut built: broadcast::Receiver<Endpoint>,
+    requests: Requests,
+) {
     let Ok(endpoint) = built.recv().await else {
         tracing::error!("the ezk endpoint was not built; rollmark cannot send");
         return;
     };
-    let flows = Arc::new(Flows::default());
     while let Some(action) = port.next_action().await {
         match action {
             Action::Send {
@@ -36,10 +37,19 @@ pub(crate) async fn run(mut port: Port, mut built: broadcast::Receiver<Endpoint>
                 request,
                 next_hop,
             } => {
-                let (endpoint, flows, reporter) =
-                    (endpoint.clone(), flows.clone(), port.reporter());
+                let (endpoint, requests, reporter) =
+                    (endpoint.clone(), requests.clone(), port.reporter());
                 tokio::spawn(async move {
-                    send(endpoint, &flows, reporter, transaction, request, &next_hop).await;
+                    reporter.fact(match requests.send(&endpoint, request, &next_hop).await {
+                        Ok(response) => Fact::Response {
+                            transaction,
+                            response,
+                        },
+                        Err(failure) => Fact::Failed {
+                            transaction,
+                            failure,
+                        },
+                    });
                 });
             }
             // A transaction host is asked for nothing else.
@@ -48,59 +58,9 @@ pub(crate) async fn run(mut port: Port, mut built: broadcast::Receiver<Endpoint>
     }
 }
 
-async fn send(
-    endpoint: Endpoint,
-    flows: &Flows,
-    reporter: Reporter,
-    transaction: TransactionId,
-    mut request: Request,
-    next_hop: &str,
-) {
-    let failed = |failure| {
-        reporter.fact(Fact::Failed {
-            transaction,
-            failure,
-        });
-    };
-    let flow = match flows.to(&endpoint, next_hop, &reporter).await {
-        Ok(flow) => flow,
-        Err(error) => {
-            tracing::error!(%error, next_hop, "the next hop cannot be reached");
-            return failed(SendFailure::Unreachable);
-        }
-    };
-    name_contact(&mut request, &flow);
-    let Some(outgoing) = convert::outgoing(&request) else {
-        tracing::error!(uri = request.uri, "ezk cannot send to this Request-URI");
-        return failed(SendFailure::Unreachable);
-    };
-    let mut target = TargetTransportInfo {
-        via_host_port: flow.via(),
-        transport: Some((flow.transport.clone(), flow.destination)),
-    };
-    let result = match endpoint.send_request(outgoing, &mut target).await {
-        Ok(client) => finish(client, &flow).await,
-        Err(error) => Err(error),
-    };
-    match result {
-        Ok(response) => reporter.fact(Fact::Response {
-            transaction,
-            response: convert::response(&response),
-        }),
-        Err(Error::RequestTimedOut) => {
-            tracing::warn!(next_hop, "no answer (Timer F)");
-            failed(SendFailure::NoAnswer);
-        }
-        Err(error) => {
-            tracing::error!(%error, next_hop, "the request could not be sent");
-            failed(SendFailure::Unreachable);
-        }
-    }
-}
-
 /// Waits for the final response. Over UDP the request is sent again by Timer E; ezk would begin after 4 s only. Over a
 /// connection its end is the end of the request.
-async fn finish(mut client: ClientTsx, flow: &Flow) -> Result<TsxResponse, Error> {
+pub(crate) async fn finish(mut client: ClientTsx, flow: &Flow) -> Result<TsxResponse, Error> {
     let parts = client.request().parts.clone();
     let mut state = flow.transport.watch_state();
     let mut interval = T1;
@@ -128,7 +88,7 @@ async fn finish(mut client: ClientTsx, flow: &Flow) -> Result<TsxResponse, Error
 }
 
 /// Fills the Contact that the account left open with the address of the flow (SUB-09).
-fn name_contact(request: &mut Request, flow: &Flow) {
+pub(crate) fn name_contact(request: &mut Request, flow: &Flow) {
     let Some(rest) = request
         .headers
         .get("Contact")

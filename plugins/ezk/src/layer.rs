@@ -8,13 +8,16 @@ use ezk_sip_types::{Method, Name, StatusCode};
 use rollmark::core::host::Answer;
 use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
 
-use crate::{convert, host, order::Order};
+use crate::order::Order;
+use crate::requests::Requests;
+use crate::{convert, host};
 
 /// The plugin as ezk loads it. Give it to `EndpointBuilder::add_layer`; it works once the endpoint is built.
 #[derive(Debug)]
 pub struct ConferencePlugin {
     port: Mutex<Option<Port>>,
     reporter: Reporter,
+    requests: Requests,
     order: Order,
 }
 
@@ -29,10 +32,18 @@ impl ConferencePlugin {
         let (conferences, port) = Conferences::start(capabilities, account);
         let plugin = Self {
             reporter: port.reporter(),
+            requests: Requests::new(port.reporter()),
             port: Mutex::new(Some(port)),
             order: Order::default(),
         };
         (plugin, conferences)
+    }
+
+    /// For requests of the host's own, over the connections that the plugin uses: what is registered over them is where
+    /// NOTIFYs come.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.requests.clone()
     }
 }
 
@@ -48,7 +59,7 @@ impl Layer for ConferencePlugin {
             Err(poisoned) => poisoned.into_inner().take(),
         };
         if let Some(port) = port {
-            tokio::spawn(host::run(port, builder.subscribe()));
+            tokio::spawn(host::run(port, builder.subscribe(), self.requests.clone()));
         }
     }
 

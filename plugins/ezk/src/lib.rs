@@ -39,8 +39,10 @@ mod flow;
 mod host;
 mod layer;
 mod order;
+mod requests;
 
 pub use layer::ConferencePlugin;
+pub use requests::Requests;
 
 /// The README's example compiles.
 #[cfg(doctest)]
