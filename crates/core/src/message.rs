@@ -58,9 +58,10 @@ impl Headers {
 
     /// All values of a header in order, one per line (a line may hold several values).
     pub fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        let name = long_name(name);
         self.0
             .iter()
-            .filter(move |h| names_equal(&h.name, name))
+            .filter(move |h| long_name(&h.name).eq_ignore_ascii_case(name))
             .map(|h| h.value.as_str())
     }
 

@@ -3,6 +3,7 @@
 mod bench;
 mod clauses;
 mod fuzz;
+mod mutants;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     /// Do one job of the benchmark a number of times, to be counted from outside
     #[command(hide = true)]
     Measure(bench::Measure),
+    /// Put faults into core's code one by one and see that a test notices each
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -42,5 +45,6 @@ fn main() -> ExitCode {
         Command::Clauses(options) => clauses::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Measure(measure) => bench::measure(&measure),
+        Command::Mutants(options) => mutants::run(&options),
     }
 }

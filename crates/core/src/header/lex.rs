@@ -11,6 +11,12 @@ pub(super) const fn is_blank(c: char) -> bool {
 
 /// The text without blanks at its ends.
 pub(super) fn trim(text: &str) -> &str {
+    // A blank at one end only is seldom, both ends bare the rule.
+    let bytes = text.as_bytes();
+    let bare = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_graphic());
+    if bare(bytes.first()) && bare(bytes.last()) {
+        return text;
+    }
     text.trim_matches(is_blank)
 }
 
@@ -23,9 +29,9 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// Index of the quote that closes the quoted string which the text begins with.
-fn closing_quote(text: &str) -> Option<usize> {
+fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
-    for (at, byte) in text.bytes().enumerate().skip(1) {
+    for (at, &byte) in text.iter().enumerate().skip(1) {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
@@ -58,31 +64,29 @@ impl<'a> Outside<'a> {
 
     /// Index of the next `wanted`, an ASCII character.
     fn next(&mut self, wanted: u8) -> Option<usize> {
-        while let Some(rest) = self.text.get(self.at..)
-            && let Some(&byte) = rest.as_bytes().first()
-        {
+        let bytes = self.text.as_bytes();
+        while let Some(&byte) = bytes.get(self.at) {
             let found = self.at;
+            self.at += 1;
             if byte == wanted {
-                self.at += 1;
                 return Some(found);
             }
             let close = match byte {
                 b'"' if self.quotes => {
-                    let close = closing_quote(rest);
+                    let close = bytes.get(found..).and_then(closing_quote);
                     self.quotes = close.is_some();
                     close
                 }
                 b'<' if self.angles => {
-                    let close = memchr::memchr(b'>', rest.as_bytes());
+                    let close = memchr::memchr(b'>', bytes.get(found..).unwrap_or_default());
                     self.angles = close.is_some();
                     close
                 }
                 _ => None,
             };
-            self.at = match close {
-                Some(close) => found + close + 1,
-                None => found + rest.chars().next().map_or(1, char::len_utf8),
-            };
+            if let Some(close) = close {
+                self.at += close;
+            }
         }
         None
     }
@@ -111,7 +115,7 @@ pub(super) fn quoted(text: &str) -> Option<(String, &str)> {
     if !text.starts_with('"') {
         return None;
     }
-    let close = closing_quote(text)?;
+    let close = closing_quote(text.as_bytes())?;
     let mut plain = String::with_capacity(close);
     let mut escaped = false;
     for c in text.get(1..close)?.chars() {

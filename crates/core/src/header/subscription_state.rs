@@ -63,17 +63,39 @@ impl SubscriptionState {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         let (state, params) = lex::split_once(value, b';').unwrap_or((value, ""));
-        let seconds = |name| delta_seconds(&lex::unquoted(lex::raw_param(params, name)?));
-        let rate = |name| Rate::parse(lex::raw_param(params, name)?);
-        Some(Self {
+        let mut read = Self {
             state: Substate::parse(state)?,
-            reason: lex::raw_param(params, "reason").and_then(Reason::parse),
-            expires: seconds("expires"),
-            retry_after: seconds("retry-after"),
-            max_rate: rate("max-rate"),
-            min_rate: rate("min-rate"),
-            adaptive_min_rate: rate("adaptive-min-rate"),
-        })
+            reason: None,
+            expires: None,
+            retry_after: None,
+            max_rate: None,
+            min_rate: None,
+            adaptive_min_rate: None,
+        };
+        let seconds = |value| delta_seconds(&lex::unquoted(value));
+        // Of several parameters of one name the first that can be read counts.
+        for (name, value) in lex::raw_params(params) {
+            let Some(value) = value else { continue };
+            let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+            match name {
+                _ if is("expires") => read.expires = read.expires.or_else(|| seconds(value)),
+                _ if is("reason") => read.reason = read.reason.or_else(|| Reason::parse(value)),
+                _ if is("retry-after") => {
+                    read.retry_after = read.retry_after.or_else(|| seconds(value));
+                }
+                _ if is("max-rate") => {
+                    read.max_rate = read.max_rate.or_else(|| Rate::parse(value));
+                }
+                _ if is("min-rate") => {
+                    read.min_rate = read.min_rate.or_else(|| Rate::parse(value));
+                }
+                _ if is("adaptive-min-rate") => {
+                    read.adaptive_min_rate = read.adaptive_min_rate.or_else(|| Rate::parse(value));
+                }
+                _ => {}
+            }
+        }
+        Some(read)
     }
 }
 

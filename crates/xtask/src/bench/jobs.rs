@@ -15,7 +15,7 @@ use rollmark_core::profile::Registration;
 use rollmark_core::xml;
 
 use super::documents::{self, Detail};
-use super::{anchors, counting};
+use super::{anchors, counting, many};
 
 /// Seed of all documents.
 pub(super) const SEED: u64 = 1;
@@ -32,13 +32,17 @@ pub(super) enum Job {
     Partial,
     /// Changes of one entry of a block list while a conference is watched.
     Remark,
+    /// NOTIFYs of one user while that many conferences are watched.
+    Notify,
+    /// That many conferences that are watched and held until the process ends, to be looked at with a heap profiler.
+    Idle,
 }
 
 /// `cargo xtask measure`.
 #[derive(Debug, Args)]
 pub(crate) struct Measure {
     job: Job,
-    /// Users of the roster
+    /// Users of the roster, for `notify` subscriptions of the engine
     #[arg(long, default_value_t = 1_000)]
     users: usize,
     /// How often
@@ -70,6 +74,12 @@ pub(crate) fn measure(measure: &Measure) -> ExitCode {
                 assert!(told >= 3, "nobody was marked");
                 work += told;
             }
+        }
+        Job::Notify => work += many::notify(measure.users, measure.times),
+        Job::Idle => {
+            let many::Many { engine, dialogs } = many::Many::idle(measure.users);
+            work += dialogs.len();
+            std::mem::forget(engine);
         }
         Job::Partial => {
             let document = documents::full(measure.users, Detail::Brief, SEED);

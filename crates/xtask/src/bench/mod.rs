@@ -10,7 +10,9 @@ mod blocking;
 mod churn;
 mod counting;
 mod documents;
+mod host;
 mod jobs;
+mod many;
 mod timing;
 
 use std::collections::BTreeSet;
@@ -241,6 +243,56 @@ impl Bench {
                 String::new(),
             );
         }
+        self.subscriptions();
+    }
+
+    /// P8 to P10: what one subscription holds, and what its NOTIFYs take.
+    fn subscriptions(&mut self) {
+        if self.wants("P8") {
+            let held = many::held(5_000);
+            self.counts.insert("idle_subscription_bytes".into(), held);
+            self.row(
+                "P8",
+                "kB of heap, idle subscription with its dialog, without roster, one of 5,000",
+                held / 1_000.0,
+                Goal::AtMost(2.0),
+                format!("{held:.0} B"),
+            );
+        }
+        if self.timed("P9") {
+            match host::ratio() {
+                Ok(host::Ratio {
+                    ratio,
+                    engine,
+                    host,
+                }) => self.row(
+                    "P9",
+                    "engine per NOTIFY of one user ÷ ezk host's whole CPU time for it",
+                    ratio,
+                    Goal::AtMost(0.15),
+                    format!("{:.1} µs and {:.1} µs", engine * 1e6, host * 1e6),
+                ),
+                Err(fault) => panic!("the ezk host: {fault}"),
+            }
+        }
+        if self.wants("P10") {
+            self.notify_instructions();
+        }
+    }
+
+    fn notify_instructions(&mut self) {
+        let notify = |subscriptions| counting::instructions("notify", subscriptions, 50, 250);
+        let Some((few, many)) = (|| Some((notify(100)?, notify(100_000)?)))() else {
+            return self.no_valgrind("P10");
+        };
+        self.counts.insert("notify_instructions".into(), few);
+        self.row(
+            "P10",
+            "instructions, NOTIFY of one user, 100,000 subscriptions ÷ 100",
+            many / few,
+            Goal::AtMost(1.3),
+            format!("{many:.0} and {few:.0}"),
+        );
     }
 
     fn remark_instructions(&mut self) {
