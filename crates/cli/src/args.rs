@@ -24,6 +24,12 @@ pub(crate) enum Command {
     Watch(Box<Watch>),
     /// Applies conference-info documents offline and prints the roster they come to
     Roster(Roster),
+    /// Shows the effective block list, fetches documents, asks what an XDMS can do
+    Xdm(crate::xdm::args::Xdm),
+    /// Puts a user on your block list, in a file or on the XDMS
+    Block(crate::xdm::args::Edit),
+    /// Takes a user off your block list, in a file or on the XDMS
+    Unblock(crate::xdm::args::Edit),
     /// Says whether a roster URI and a block-list entry denote the same user, and why
     Match(Match),
 }
@@ -113,6 +119,9 @@ pub(crate) struct Watch {
     /// PEM file of the authority that signed the XDMS's certificate
     #[arg(long, value_name = "FILE", requires = "xcap_root")]
     pub(crate) xcap_ca: Option<PathBuf>,
+    /// Folder, yours alone, in which lists from the XDMS are kept until the next run
+    #[arg(long, value_name = "DIR", requires = "xcap_root")]
+    pub(crate) xcap_cache: Option<PathBuf>,
     /// Life of the subscription to ask for, in seconds
     #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) expires: u32,

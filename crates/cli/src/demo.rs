@@ -94,9 +94,12 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         xui: ME,
         credentials: None,
         ca_file: None,
+        cache: None,
         interval: Some(pace / POLLS_A_STEP),
     };
-    conferences.add_source(source::xdms(list, &mut news)?);
+    for source in source::xdms(list, &mut news)? {
+        conferences.add_source(source);
+    }
     news.wait().await;
     let conference = conferences.subscribe(ROOM).await?;
     let place = Place {

@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Output(std::io::Error),
     #[error("XCAP: {0}")]
     Xcap(String),
+    #[error("block list: {0}")]
+    BlockList(String),
     #[error(transparent)]
     Start(#[from] rollmark_ua::StartError),
     #[error(transparent)]

@@ -12,6 +12,7 @@ mod show;
 mod source;
 mod text;
 mod watch;
+mod xdm;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,9 @@ async fn main() -> ExitCode {
         Command::Watch(watch) => watch::run(&watch).await,
         Command::Roster(roster) => offline::run(&roster).await,
         Command::Match(pair) => matching::run(&pair),
+        Command::Xdm(xdm) => xdm::run(&xdm).await,
+        Command::Block(edit) => xdm::block(&edit).await,
+        Command::Unblock(edit) => xdm::unblock(&edit).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,11 +6,14 @@ use std::time::Duration;
 use rollmark::core::digest::Credentials;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
-use rollmark_xdm::selector::{DocumentSelector, XcapRoot};
+use rollmark_xdm::selector::{
+    ACCESS_RULES, ACCESS_RULES_DOCUMENT, DocumentSelector, INDEX, OMA_PRES_RULES,
+    OMA_PRES_RULES_DOCUMENT, RESOURCE_LISTS, XcapRoot,
+};
 use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
-use rollmark_xdm::source::{FILE_POLL, FileSource, Polling, XdmsSource};
+use rollmark_xdm::source::{FILE_POLL, FileSource, Polling, XdmsSource, ago};
 
 use crate::fault::Fault;
 
@@ -83,35 +86,69 @@ pub(crate) struct Xdms<'a> {
     pub(crate) xui: &'a str,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) ca_file: Option<PathBuf>,
+    /// Where lists are kept from one run to the next.
+    pub(crate) cache: Option<&'a std::path::Path>,
     /// None for the usual, polite interval.
     pub(crate) interval: Option<Duration>,
 }
 
-/// The list of a user on an XDMS.
-pub(crate) fn xdms(settings: Xdms<'_>, news: &mut FirstNews) -> Result<Told<XdmsSource>, Fault> {
+/// The documents of a user on an XDMS that can hold a block list, in the order in which they are asked (XDM-33).
+pub(crate) fn documents(
+    connection: &Connection,
+    root: &XcapRoot,
+    xui: &str,
+    interval: Option<Duration>,
+) -> Result<Vec<XdmsSource>, Fault> {
+    let polling = interval.map_or_else(Polling::default, |interval| Polling {
+        interval,
+        floor: interval,
+    });
+    let documents = [
+        (ACCESS_RULES, ACCESS_RULES_DOCUMENT),
+        (RESOURCE_LISTS, INDEX),
+        (OMA_PRES_RULES, OMA_PRES_RULES_DOCUMENT),
+    ];
+    let source = |(auid, document)| {
+        let selector = DocumentSelector::user(root.clone(), auid, xui, document)
+            .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let source = XdmsSource::new(connection.clone(), selector, polling);
+        Ok(match auid {
+            RESOURCE_LISTS => source,
+            _ => source.probing(),
+        })
+    };
+    documents.into_iter().map(source).collect()
+}
+
+/// The lists of a user on an XDMS. In a `demo` only the one that it plays with.
+pub(crate) fn xdms(
+    settings: Xdms<'_>,
+    news: &mut FirstNews,
+) -> Result<Vec<Told<XdmsSource>>, Fault> {
     let root = XcapRoot::parse(settings.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
-    let selector = DocumentSelector::resource_lists(root, settings.xui)
-        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
     let http = Http::new(&HttpSettings {
         ca_file: settings.ca_file,
         ..HttpSettings::default()
     })
     .map_err(|fault| Fault::Xcap(fault.to_string()))?;
-    let polling = settings
-        .interval
-        .map_or_else(Polling::default, |interval| Polling {
-            interval,
-            floor: interval,
-        });
     let client = Settings {
         credentials: settings.credentials,
         ..Settings::default()
     };
-    Ok(Told {
-        source: XdmsSource::new(Connection::new(http, client), selector, polling),
+    let connection = Connection::new(http, client);
+    let mut sources = documents(&connection, &root, settings.xui, settings.interval)?;
+    if settings.interval.is_some() {
+        sources.retain(|source| source.name().ends_with("/index"));
+    }
+    let told = |source: XdmsSource| Told {
+        source: match settings.cache {
+            Some(directory) => source.with_cache(directory),
+            None => source,
+        },
         told: None,
         first: news.expect(),
-    })
+    };
+    Ok(sources.into_iter().map(told).collect())
 }
 
 impl BlockListSource for Told<FileSource> {
@@ -136,11 +173,24 @@ impl BlockListSource for Told<XdmsSource> {
     async fn next(&mut self) -> Update {
         let update = self.source.next().await;
         let mut text = self.source.last_error().map(str::to_owned);
-        if text.is_none() && update.state == SourceState::Empty && update.etag.is_none() {
-            let name = self.source.name();
+        let name = self.source.name();
+        if text.is_none()
+            && update.state == SourceState::Empty
+            && update.etag.is_none()
+            && name.contains("/resource-lists/")
+        {
             let url = name.strip_prefix("xdms:").unwrap_or(&name);
             text = Some(format!(
                 "there is no document {url}, so it blocks nobody (404); if that is wrong, check the XCAP root and the user"
+            ));
+        }
+        if text.is_none()
+            && update.state == SourceState::Stale
+            && let Some(age) = self.source.age()
+        {
+            text = Some(format!(
+                "{name}: the list read {} ago is in use until the XDMS answers",
+                ago(age)
             ));
         }
         self.tell(text);

@@ -78,9 +78,12 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
             xui: identity,
             credentials: credentials(user, args.xcap_password_file.as_deref())?,
             ca_file: args.xcap_ca.clone(),
+            cache: args.xcap_cache.as_deref(),
             interval: None,
         };
-        conferences.add_source(source::xdms(xdms, &mut news)?);
+        for source in source::xdms(xdms, &mut news)? {
+            conferences.add_source(source);
+        }
     }
     news.wait().await;
     let conference = conferences.subscribe(&args.conference).await?;

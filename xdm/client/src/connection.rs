@@ -36,6 +36,14 @@ pub enum XdmsError {
         /// Why.
         source: DocumentError,
     },
+    /// A block list that cannot be read.
+    #[error("{url}: {source}")]
+    Unreadable {
+        /// Where it is.
+        url: String,
+        /// Why.
+        source: crate::rules::RulesError,
+    },
     /// The system has no random numbers for a digest answer.
     #[error("the system gives no random numbers, which authentication needs")]
     Random,
@@ -47,7 +55,7 @@ impl XdmsError {
         match self {
             Self::Http(_) => true,
             Self::Failure(failure) => failure.is_temporary(),
-            Self::Document { .. } | Self::Random => false,
+            Self::Document { .. } | Self::Unreadable { .. } | Self::Random => false,
         }
     }
 
@@ -57,6 +65,11 @@ impl XdmsError {
             Self::Failure(failure) => failure.retry_after(),
             _ => None,
         }
+    }
+
+    /// Whether the server says that this user may not.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Failure(Failure::Forbidden { .. }))
     }
 
     /// Whether a server that does not know the application usage may have answered so (XDM-25).

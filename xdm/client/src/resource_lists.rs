@@ -166,6 +166,44 @@ impl Resolution {
         None
     }
 
+    /// Begins with a list that something else refers to; none if the anchor cannot be read.
+    pub(crate) fn of_list(
+        anchor: &str,
+        options: Options,
+        root: XcapRoot,
+        allowed: Vec<XcapRoot>,
+    ) -> Option<Self> {
+        let reference = Reference::parse(anchor)?;
+        let label = reference.node().to_string();
+        let mut members = Members {
+            own: None,
+            documents: 1,
+            options,
+            visited: HashSet::new(),
+            wanted: VecDeque::new(),
+            list: BlockList {
+                entries: Vec::new(),
+                complete: true,
+                rules: None,
+            },
+        };
+        members.take_reference(Wanted {
+            reference,
+            kind: "list",
+            label: label.into(),
+            depth: 1,
+            foreign: false,
+        });
+        Some(Self {
+            members,
+            root,
+            allowed,
+            asked: HashSet::new(),
+            current: None,
+            octets: 0,
+        })
+    }
+
     fn allows(&self, url: &url::Url) -> bool {
         let allowed = |root: &XcapRoot| root.is_origin_of(url) && root.is_above(url);
         self.allowed.iter().any(allowed)
@@ -214,8 +252,10 @@ type Place = (usize, Id);
 /// Collects the members of lists, each list and each entry once.
 #[derive(Debug)]
 struct Members {
-    /// The user's document first, then fragments of others.
-    documents: Vec<Arc<Document>>,
+    /// The user's document, if it is what is read.
+    own: Option<Arc<Document>>,
+    /// How many documents have been looked at.
+    documents: usize,
     options: Options,
     visited: HashSet<Place>,
     wanted: VecDeque<Wanted>,
@@ -225,7 +265,8 @@ struct Members {
 impl Members {
     fn new(document: Document, options: Options) -> Self {
         Self {
-            documents: vec![Arc::new(document)],
+            own: Some(Arc::new(document)),
+            documents: 1,
             options,
             visited: HashSet::new(),
             wanted: VecDeque::new(),
@@ -238,7 +279,7 @@ impl Members {
     }
 
     fn take_block_lists(&mut self) {
-        let Some(document) = self.documents.first().cloned() else {
+        let Some(document) = self.own.clone() else {
             return;
         };
         if !self.take_lists_named(&document, OMA_BLOCKED) {
@@ -271,9 +312,8 @@ impl Members {
 
     /// Takes a fetched list or entry.
     fn take_fragment(&mut self, document: Document, wanted: &Wanted) {
-        let document = Arc::new(document);
-        self.documents.push(document.clone());
-        let place = (self.documents.len() - 1, Document::ROOT);
+        let place = (self.documents, Document::ROOT);
+        self.documents += 1;
         match wanted.kind {
             "entry" => self.take_entry(&document, place, &wanted.label),
             _ => self.take_list(
@@ -353,14 +393,15 @@ impl Members {
     /// Follows a reference into the user's document at once, if what it names is of the right kind (XDM-45, XDM-46,
     /// XDM-49, XDM-50); keeps others for later.
     fn take_reference(&mut self, wanted: Wanted) {
-        if !wanted.reference.is_within(self.options.own_xui.as_deref()) {
+        let own = self.options.own_xui.as_deref();
+        if self.own.is_none() || !wanted.reference.is_within(own) {
             match self.wanted.len() < MAX_MEMBERS {
                 true => self.wanted.push_back(wanted),
                 false => self.list.complete = false,
             }
             return;
         }
-        let Some(document) = self.documents.first().cloned() else {
+        let Some(document) = self.own.clone() else {
             return;
         };
         let target = wanted.reference.find(&document).filter(|&id| {

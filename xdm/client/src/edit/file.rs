@@ -41,6 +41,13 @@ pub fn edit_file(
     let (text, edited) = if bare.trim_ascii_start().starts_with(b"<") {
         let planned = plan(&octets, change, &entry, own_xui).map_err(|no| match no {
             NoPlan::Refused(refused) => refused,
+            NoPlan::Unreadable(DocumentError::Root { found, .. })
+                if found == format!("{{{}}}ruleset", crate::rules::NAMESPACE) =>
+            {
+                EditError::Rules {
+                    place: path.display().to_string(),
+                }
+            }
             NoPlan::Unreadable(DocumentError::Root { found, .. }) => {
                 content(FileError::UnsupportedDocument { root: found })
             }

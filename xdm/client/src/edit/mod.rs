@@ -98,6 +98,14 @@ pub enum EditError {
         /// Why.
         source: std::io::Error,
     },
+    /// Rules are not written: what a new one would mean depends on all others.
+    #[error(
+        "{place} holds rules, which are not changed here: block the user in a list of plain lines or resource-lists"
+    )]
+    Rules {
+        /// Where they are.
+        place: String,
+    },
     /// A file that is no block list, or one of a kind that is not written.
     #[error("{}: {source}", path.display())]
     Content {

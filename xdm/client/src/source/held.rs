@@ -82,8 +82,12 @@ impl Held {
     }
 }
 
+/// The state that a list says by itself.
 fn state_of(list: &BlockList) -> SourceState {
-    match (list.complete, list.entries.is_empty()) {
+    let rules = list.rules.as_ref();
+    let complete = list.complete && rules.is_none_or(|set| set.is_complete());
+    let empty = list.entries.is_empty() && rules.is_none_or(|set| set.rules.is_empty());
+    match (complete, empty) {
         (false, _) => SourceState::Incomplete,
         (true, true) => SourceState::Empty,
         (true, false) => SourceState::Fresh,

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "reqwest")]
 mod copies;
+#[cfg(feature = "reqwest")]
+mod document;
 mod file;
 mod held;
 #[cfg(feature = "reqwest")]

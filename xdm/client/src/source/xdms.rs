@@ -9,10 +9,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::copies::{CacheFile, Copies, Copy};
+use super::document::Reader;
 use super::held::Held;
 use crate::client::{Operation, Outcome, Target};
 use crate::connection::{Connection, XdmsError, failure_of};
-use crate::resource_lists::{Options, Resolution};
+use crate::resource_lists::Options;
 use crate::selector::{DocumentSelector, XcapRoot};
 
 /// Time between two requests, unless set otherwise.
@@ -112,6 +113,7 @@ struct State {
     connection: Connection,
     selector: DocumentSelector,
     reading: Reading,
+    probing: bool,
     polling: Polling,
     cache: Option<CacheFile>,
     cache_directory: Option<std::path::PathBuf>,
@@ -136,6 +138,7 @@ impl XdmsSource {
                 connection,
                 selector,
                 reading: Reading::default(),
+                probing: false,
                 polling,
                 cache: None,
                 cache_directory: None,
@@ -154,6 +157,15 @@ impl XdmsSource {
     #[must_use]
     pub fn with_reading(mut self, reading: Reading) -> Self {
         self.state.reading = reading;
+        self
+    }
+
+    /// The document is one of those looked for by default, not one that somebody configured: a server that answers as one
+    /// that does not know such documents, and does not say in xcap-caps that it does, has none (XDM-25, XDM-33). A refusal
+    /// remains one (XDM-26).
+    #[must_use]
+    pub fn probing(mut self) -> Self {
+        self.state.probing = true;
         self
     }
 
@@ -340,14 +352,20 @@ impl State {
             Err(error) if error.may_be_unknown_usage() => {
                 // A server that does not have the application usage has no such list (XDM-25).
                 let root = self.selector.root().clone();
-                match self.connection.capabilities(&root).await {
-                    Ok(Some(known))
-                        if !known.auids.is_empty() && !known.has(self.selector.auid()) =>
-                    {
-                        return Ok((nothing(), None));
+                let known = match self.connection.capabilities(&root).await {
+                    Ok(Some(known)) if !known.auids.is_empty() => {
+                        Some(known.has(self.selector.auid()))
                     }
-                    _ => return Err(error),
-                }
+                    _ => None,
+                };
+                let absent = match known {
+                    Some(known) => !known,
+                    None => self.probing && !error.is_refusal(),
+                };
+                return match absent {
+                    true => Ok((nothing(), None)),
+                    false => Err(error),
+                };
             }
             Err(error) => return Err(error),
         };
@@ -448,18 +466,14 @@ fn nothing() -> Brought {
 }
 
 /// Begins to read a document of a user.
-fn begin(
-    selector: &DocumentSelector,
-    reading: &Reading,
-    body: &[u8],
-) -> Result<Resolution, XdmsError> {
+fn begin(selector: &DocumentSelector, reading: &Reading, body: &[u8]) -> Result<Reader, XdmsError> {
     let options = Options {
         own_xui: selector.xui().map(str::to_owned),
         nested: reading.nested,
     };
     let root = selector.root().clone();
-    Resolution::begin(body, options, root, reading.allowed.clone()).map_err(|source| {
-        XdmsError::Document {
+    Reader::begin(body, options, root, reading.allowed.clone()).map_err(|source| {
+        XdmsError::Unreadable {
             url: selector.url().into(),
             source,
         }
