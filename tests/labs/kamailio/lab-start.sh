@@ -18,6 +18,7 @@
 #   LAB_MIN_EXPIRES (3)  LAB_MAX_EXPIRES (3600)  LAB_RESPOND_200 (1; 0 gives 202)
 #   LAB_FAST_NOTIFY (1)  LAB_RETRIEVE_ORDER (1)
 #   LAB_REUSE_CONN (1: NOTIFY on the TCP/TLS connection of the SUBSCRIBE)
+#   LAB_REGISTRAR (0; 1 registers users of plain SIP, and names itself as Service-Route)
 #   LAB_ALIAS_AUIDS (1: take OMA im-rules and access-rules)
 #   LAB_FIX_ENTITY (0; 1 puts "sip:" before the entity that presence_conference writes)
 #   LAB_WORKERS (2; 1 with sqlite)  LAB_DEBUG (1; 3 is very chatty)  LAB_SHM_MB (256; address space, filled as used)
@@ -110,6 +111,7 @@ defs=""
 [ "$LAB_XCAP_AUTH" = 1 ] && defs="$defs -A WITH_XCAP_AUTH"
 [ "$LAB_REUSE_CONN" = 1 ] && defs="$defs -A WITH_REUSE_CONN"
 [ "$LAB_ALIAS_AUIDS" = 1 ] && defs="$defs -A WITH_ALIAS_AUIDS"
+[ "${LAB_REGISTRAR:-0}" = 1 ] && defs="$defs -A WITH_REGISTRAR"
 [ "$LAB_FIX_ENTITY" = 1 ] && defs="$defs -A WITH_FIX_ENTITY"
 [ "$LAB_DB" = sqlite ] && defs="$defs -A WITH_SQLITE_PRES"
 
