@@ -134,6 +134,11 @@ impl Dialog {
         self.local_cseq >= CSEQ_MAX - CSEQ_RESERVE
     }
 
+    #[cfg(test)]
+    pub(crate) fn use_up(&mut self) {
+        self.local_cseq = CSEQ_MAX - CSEQ_RESERVE;
+    }
+
     /// True for a response of another server than the one whose NOTIFY made the dialog.
     pub(crate) fn is_of_other_fork(&self, response: &Response) -> bool {
         let tag = response.headers.get("To").and_then(header::tag);

@@ -63,8 +63,10 @@ impl Random {
 
     /// The duration shortened by up to `percent` per cent.
     pub(crate) fn shorten(&mut self, duration: Duration, percent: u32) -> Duration {
-        let cut = self.0.next_u32() % (percent.min(100) * 100 + 1);
-        duration.saturating_sub(duration.mul_f64(f64::from(cut) / 10_000.0))
+        // In whole numbers, so that every machine computes the same.
+        let share = u128::from(self.0.next_u32()) * u128::from(percent.min(100));
+        let cut = duration.as_nanos().saturating_mul(share) / (100u128 << 32);
+        duration.saturating_sub(Duration::from_nanos(u64::try_from(cut).unwrap_or(u64::MAX)))
     }
 }
 

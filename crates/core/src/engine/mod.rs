@@ -9,6 +9,8 @@ mod event;
 mod notify;
 mod package;
 mod send;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use alloc::boxed::Box;

@@ -1,5 +1,7 @@
 //! Scenarios of the subscriber on a simulated clock (RFC 6665 §4.1; SUB-…).
 
+mod bounds;
+
 use alloc::vec::Vec;
 
 use super::*;

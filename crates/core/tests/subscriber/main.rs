@@ -1,0 +1,6 @@
+//! The subscriber as its server sees it: request by request, header by header (RFC 6665 §4.1, RFC 3261 §12).
+
+mod again;
+mod dialog;
+mod options;
+mod world;
