@@ -1,8 +1,12 @@
 //! `rollmark watch --mode auto` on plain SIP: a registrar of Kamailio's, and servers that register nobody (RFC 3261 §10,
 //! RFC 3608, SW-01, SW-02).
 
+use std::net::UdpSocket;
+use std::time::Duration;
+
 use rollmark_tests::focus::Focus;
 use rollmark_tests::lab::Lab;
+use rollmark_tests::process::PATIENCE;
 use rollmark_tests::watch::Watch;
 
 fn watch_args(lab: &Lab, room: &str, transport: &str, password: &str) -> Vec<String> {
@@ -72,4 +76,31 @@ fn a_wrong_password_is_said_before_anything_is_subscribed_to() {
     assert_eq!(outcome.status, Some(1), "{outcome:#?}");
     assert!(outcome.events.is_empty(), "{outcome:#?}");
     outcome.assert_one_line(&[&lab.server(), "challenge", "secret"]);
+}
+
+/// SW-13: a registrar that says nothing holds nobody up.
+#[test]
+fn ctrl_c_ends_a_registration_that_is_not_answered() {
+    let silent = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
+    silent
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a timeout above zero");
+    let server = silent.local_addr().expect("it is bound").to_string();
+    let alice = Lab::uri("alice");
+    let args = [
+        "watch",
+        &Lab::uri("room"),
+        "--as",
+        &alice,
+        "--server",
+        &server,
+    ];
+    let mut watch = Watch::start(&[&args[..], &["--mode", "auto"]].concat());
+    let mut request = [0; 2048];
+    let length = silent.recv(&mut request).expect("a REGISTER");
+    assert!(request[..length].starts_with(b"REGISTER sip:lab.test SIP/2.0"));
+    watch.interrupt();
+    let outcome = watch.finish_within(Duration::from_secs(15));
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert!(outcome.events.is_empty(), "{outcome:#?}");
 }

@@ -1,5 +1,6 @@
 //! `rollmark watch` on a core that wants its users registered (TS 24.229 §5.1.1, RFC 3261 §10).
 
+use rollmark::Registration;
 use rollmark::core::digest::Credentials;
 use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
@@ -7,12 +8,36 @@ use rollmark_ua::{Registering, UserAgent};
 
 use crate::args::{Mode, Watch};
 use crate::fault::Fault;
+use crate::watch::{PATIENCE, stopped};
+
+/// What came of registering.
+pub(crate) enum Outcome {
+    Registered(Box<Registered>),
+    /// The server registers nobody, which is how a plain server shows.
+    Nobody,
+    /// The user did not wait for it.
+    Stopped,
+}
 
 /// A registration that has come about.
 pub(crate) struct Registered {
     pub(crate) registering: Registering,
-    /// The identity to use.
-    pub(crate) identity: String,
+    facts: Registration,
+}
+
+impl Registered {
+    /// The identity to use: another than the given one when the core bars that one (IMS-04).
+    pub(crate) fn usable_identity(&self, args: &Watch, given: &str) -> Result<String, Fault> {
+        let usable = self.facts.usable_identity(given).map(str::to_owned);
+        usable.ok_or_else(|| Fault::NoIdentity {
+            server: server(args, given),
+            identity: crate::text::safe(given),
+        })
+    }
+}
+
+fn server(args: &Watch, identity: &str) -> String {
+    crate::text::safe(args.server.as_deref().unwrap_or(identity))
 }
 
 /// Whether to register before subscribing.
@@ -24,17 +49,13 @@ pub(crate) fn is_asked_for(args: &Watch) -> bool {
     }
 }
 
-/// Registers; none where the server registers nobody, which is how a plain server shows.
+/// Registers, unless the server registers nobody or the user stops it.
 pub(crate) async fn register(
     agent: &UserAgent,
     args: &Watch,
     identity: &str,
     credentials: Option<&Credentials>,
-) -> Result<Option<Registered>, Fault> {
-    let server = || {
-        let server = args.server.as_deref().unwrap_or(identity);
-        crate::text::safe(server)
-    };
+) -> Result<Outcome, Fault> {
     let aka = match &args.aka_file {
         Some(path) => Some(AkaFile::open(path)?),
         None => None,
@@ -48,30 +69,31 @@ pub(crate) async fn register(
         ..Settings::new(identity)
     };
     let failed = |fault| Fault::Register {
-        server: server(),
+        server: server(args, identity),
         fault,
     };
     let mut registering = agent.register(settings, aka).map_err(failed)?;
-    let facts = match registering.settled().await {
-        Ok(facts) => facts,
+    let settled = tokio::select! {
+        settled = registering.settled() => settled,
+        () = stopped(None) => {
+            registering.deregister(PATIENCE).await;
+            return Ok(Outcome::Stopped);
+        }
+    };
+    match settled {
+        Ok(facts) => {
+            let (core, evidence) = facts.sip_core();
+            tracing::info!(core = core.as_str(), %evidence, "registered");
+            let registered = Registered { registering, facts };
+            Ok(Outcome::Registered(Box::new(registered)))
+        }
         Err(
             RegisterFault::Refused { status: 405, .. }
             | RegisterFault::Unavailable { status: 501, .. },
         ) => {
             tracing::info!("plain SIP: the server registers nobody");
-            return Ok(None);
+            Ok(Outcome::Nobody)
         }
-        Err(fault) => return Err(failed(fault)),
-    };
-    let (core, evidence) = facts.sip_core();
-    tracing::info!(core = core.as_str(), %evidence, "registered");
-    let usable = facts.usable_identity(identity).map(str::to_owned);
-    let identity = usable.ok_or_else(|| Fault::NoIdentity {
-        server: server(),
-        identity: crate::text::safe(identity),
-    })?;
-    Ok(Some(Registered {
-        registering,
-        identity,
-    }))
+        Err(fault) => Err(failed(fault)),
+    }
 }

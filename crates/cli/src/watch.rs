@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Transport, Watch};
 use crate::fault::{self, Fault, Place};
-use crate::registration;
+use crate::registration::{self, Outcome};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
 
 /// How long a proper end may take: Expires: 0, its answer, the last NOTIFY (SW-13).
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Identity of somebody who gives none.
 const NOBODY: &str = "sip:anonymous@anonymous.invalid";
 
@@ -44,29 +44,32 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         account(identity),
     )
     .await?;
-    let mut registered = None;
-    if registration::is_asked_for(args) {
-        let registering = registration::register(&agent, args, identity, password.as_ref());
-        registered = tokio::select! {
-            registered = registering => registered?,
-            () = stopped(None) => return Ok(()),
+    if !registration::is_asked_for(args) {
+        return watch(args, identity, &agent.conferences).await;
+    }
+    let registered = match registration::register(&agent, args, identity, password.as_ref()).await?
+    {
+        Outcome::Registered(registered) => *registered,
+        Outcome::Nobody => return watch(args, identity, &agent.conferences).await,
+        Outcome::Stopped => return Ok(()),
+    };
+    let outcome = async {
+        let usable = registered.usable_identity(args, identity)?;
+        let conferences = if usable == identity {
+            agent.conferences.clone()
+        } else {
+            agent.conferences.add_account(account(&usable)).await?
         };
-    }
-    // Another identity than the one that was given, when the core bars that one (IMS-04).
-    let identity = match &registered {
-        Some(registered) => registered.identity.as_str(),
-        None => identity,
-    };
-    let conferences = match args.identity.as_deref() {
-        Some(given) if given != identity => {
-            agent.conferences.add_account(account(identity)).await?
-        }
-        _ => agent.conferences.clone(),
-    };
-    if let Some(registered) = &registered {
         registered.registering.feed(&conferences);
+        watch(args, &usable, &conferences).await
     }
-    let conferences = &conferences;
+    .await;
+    registered.registering.deregister(PATIENCE).await;
+    outcome
+}
+
+/// Watches as `identity` until the end.
+async fn watch(args: &Watch, identity: &str, conferences: &Conferences) -> Result<(), Fault> {
     let mut news = FirstNews::default();
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
@@ -93,11 +96,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         user: args.user.as_deref(),
     };
     let stop = stopped(args.seconds.map(Duration::from_secs));
-    let outcome = follow(conferences, conference, Show::new(args.json), &place, stop).await;
-    if let Some(registered) = registered {
-        registered.registering.deregister(PATIENCE).await;
-    }
-    outcome
+    follow(conferences, conference, Show::new(args.json), &place, stop).await
 }
 
 fn credentials(

@@ -17,7 +17,7 @@ fn nonce(rand: &[u8], autn: &[u8]) -> String {
     BASE64.encode(&[rand, autn].concat())
 }
 
-/// RFC 3310, TS 35.208 §4.3: published numbers, also with data of the server after them and without padding.
+/// SEC-11, RFC 3310, TS 35.208 §4.3: published numbers, also with data of the server after them and without padding.
 #[test]
 fn the_published_test_set_is_answered() {
     let sim = Sim::new(K, OPC);
