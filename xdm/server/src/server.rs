@@ -1,18 +1,25 @@
 //! The server itself: its socket, and the documents seen from code.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot};
 
-use crate::http::{lock, router};
-use crate::selector::{ROOT, Selector};
-use crate::store::{Document, DocumentChange, PutError, Store};
+use crate::access::Access;
+use crate::address::{ROOT, Selector};
+use crate::diff::{watches, xcap_diff};
+use crate::digest::Guard;
+use crate::http::router;
+use crate::listener::{Peer, TlsError, TlsListener};
+use crate::settings::Settings;
+use crate::store::{Document, DocumentChange, FolderError, PutError, Store};
+use crate::usage::Usage;
 
 /// The server could not start.
 #[derive(Debug, Error)]
@@ -25,45 +32,114 @@ pub enum XdmsError {
         /// What the system said.
         source: io::Error,
     },
+    /// No TLS.
+    #[error("XDMS cannot serve TLS: {0}")]
+    Tls(#[from] TlsError),
+    /// The folder cannot be used.
+    #[error("XDMS: {0}")]
+    Folder(#[from] FolderError),
+    /// The system has no random numbers for nonces.
+    #[error("XDMS has no random numbers: {0}")]
+    Random(getrandom::Error),
 }
 
-/// XDMS in this process, over HTTP.
+/// What the requests share.
+pub(crate) struct Shared {
+    store: Mutex<Store>,
+    pub(crate) access: Access,
+    /// The XCAP root URI, without a slash at the end.
+    pub(crate) root: String,
+}
+
+impl Shared {
+    pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// XDMS in this process, over HTTP or HTTPS.
 ///
 /// Dropping it closes the listener and the idle connections; a request that is being answered is answered to the end.
-#[derive(Debug)]
 pub struct Xdms {
     addr: SocketAddr,
-    root: String,
-    store: Arc<Mutex<Store>>,
+    shared: Arc<Shared>,
     /// Its end ends the server.
     _running: oneshot::Sender<()>,
 }
 
+impl fmt::Debug for Xdms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Xdms")
+            .field("root", &self.root())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Xdms {
-    /// Listens; port 0 takes a free one. Must be called within a tokio runtime.
+    /// An open server in memory; port 0 takes a free port. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// [`XdmsError`].
     pub async fn bind(addr: SocketAddr) -> Result<Self, XdmsError> {
-        let fault = |source| XdmsError::Bind { addr, source };
-        let listener = TcpListener::bind(addr).await.map_err(fault)?;
+        Self::start(Settings::new(addr)).await
+    }
+
+    /// Listens. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`XdmsError`].
+    pub async fn start(settings: Settings) -> Result<Self, XdmsError> {
+        let wanted = settings.addr;
+        let fault = |source| XdmsError::Bind {
+            addr: wanted,
+            source,
+        };
+        let acceptor = settings
+            .tls
+            .as_ref()
+            .map(|files| files.acceptor())
+            .transpose()?;
+        let usages = usages(settings.usages);
+        let store = Store::open(usages, settings.folder.as_deref(), settings.max_documents)?;
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(XdmsError::Random)?;
+        let guard = Guard::new(
+            &settings.realm,
+            &settings.algorithms,
+            settings.nonce_lifetime,
+            secret,
+        );
+        let listener = TcpListener::bind(wanted).await.map_err(fault)?;
         let addr = listener.local_addr().map_err(fault)?;
-        let store = Arc::new(Mutex::new(Store::new(epoch())));
-        let router = router(store.clone());
-        let (running, ended) = oneshot::channel::<()>();
-        tokio::spawn(async move {
-            let server = axum::serve(listener, router).with_graceful_shutdown(async {
-                // Nothing is ever sent: the error says that the server was dropped.
-                let _ = ended.await;
-            });
-            if let Err(error) = server.await {
-                tracing::warn!(%error, "XDMS ended");
-            }
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+        let authority = match settings.host {
+            Some(host) => format!("{host}:{}", addr.port()),
+            None => addr.to_string(),
+        };
+        let shared = Arc::new(Shared {
+            store: Mutex::new(store),
+            access: Access::new(settings.users, settings.fronts, guard),
+            root: format!("{scheme}://{authority}/{ROOT}"),
         });
+        let service: IntoMakeServiceWithConnectInfo<_, Peer> =
+            router(shared.clone()).into_make_service_with_connect_info();
+        let (running, ended) = oneshot::channel::<()>();
+        // Nothing is ever sent: the error says that the server was dropped.
+        let ended = async { drop(ended.await) };
+        match acceptor {
+            None => {
+                let server = axum::serve(listener, service).with_graceful_shutdown(ended);
+                tokio::spawn(async move { report(server.await) });
+            }
+            Some(acceptor) => {
+                let listener = TlsListener::new(listener, acceptor).map_err(fault)?;
+                let server = axum::serve(listener, service).with_graceful_shutdown(ended);
+                tokio::spawn(async move { report(server.await) });
+            }
+        }
         Ok(Self {
             addr,
-            root: format!("http://{addr}/{ROOT}"),
-            store,
+            shared,
             _running: running,
         })
     }
@@ -75,13 +151,13 @@ impl Xdms {
 
     /// The XCAP root URI, without a slash at the end (RFC 4825 §6.1).
     pub fn root(&self) -> &str {
-        &self.root
+        &self.shared.root
     }
 
-    /// Creates or replaces a document, with the MIME type of its application usage, and gives its new entity tag.
+    /// Creates or replaces a document of a user, and gives its new entity tag.
     ///
     /// # Errors
-    /// [`PutError::Conflict`].
+    /// [`PutError`]: what a PUT over HTTP would be refused for.
     pub fn put(
         &self,
         auid: &str,
@@ -89,30 +165,88 @@ impl Xdms {
         document: &str,
         body: impl Into<Bytes>,
     ) -> Result<String, PutError> {
-        let selector = Selector::new(auid, xui, document);
-        lock(&self.store).put(selector, None, body.into())
+        let selector = Selector::user(auid, xui, document);
+        self.shared.store().put(selector, body.into())
     }
 
-    /// Deletes a document; false if there was none.
+    /// Creates or replaces a document of the global tree, and gives its new entity tag.
+    ///
+    /// # Errors
+    /// [`PutError`]: what a PUT over HTTP would be refused for.
+    pub fn put_global(
+        &self,
+        auid: &str,
+        document: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<String, PutError> {
+        self.shared
+            .store()
+            .put(Selector::global(auid, document), body.into())
+    }
+
+    /// Deletes a document of a user; false if there was none, or if the folder does not let it go.
     pub fn delete(&self, auid: &str, xui: &str, document: &str) -> bool {
-        lock(&self.store).delete(&Selector::new(auid, xui, document))
+        let selector = Selector::user(auid, xui, document);
+        self.shared
+            .store()
+            .delete(&selector)
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, path = selector.path(), "a document could not be deleted");
+                false
+            })
     }
 
-    /// The document as it is.
+    /// The document of a user as it is.
     pub fn document(&self, auid: &str, xui: &str, document: &str) -> Option<Document> {
-        lock(&self.store)
-            .document(&Selector::new(auid, xui, document))
-            .cloned()
+        let selector = Selector::user(auid, xui, document);
+        self.shared.store().document(&selector).cloned()
     }
 
     /// Every change from now on, by code or over HTTP.
     pub fn changes(&self) -> broadcast::Receiver<DocumentChange> {
-        lock(&self.store).changes()
+        self.shared.store().changes()
+    }
+
+    /// The documents that are there now among those watched, as if each had just come (`new` alone): what the first notification of
+    /// an xcap-diff subscription tells (RFC 5875 §4.7). For what `watched` holds see [`watches`].
+    pub fn current(&self, watched: &[&str]) -> Vec<DocumentChange> {
+        let store = self.shared.store();
+        let states = store
+            .documents()
+            .map(|(selector, document)| DocumentChange {
+                path: selector.path(),
+                uri: selector.uri(),
+                old: None,
+                new: Some(document.etag.clone()),
+            });
+        states
+            .filter(|state| watched.iter().any(|watched| watches(watched, &state.uri)))
+            .collect()
+    }
+
+    /// The xcap-diff document of [`Xdms::current`] (RFC 5874).
+    pub fn xcap_diff(&self, watched: &[&str]) -> String {
+        xcap_diff(self.root(), &self.current(watched))
+    }
+
+    /// Every digest nonce is stale from now on (RFC 7616 §3.3).
+    pub fn expire_nonces(&self) {
+        self.shared.access.expire_nonces();
     }
 }
 
-/// Nanoseconds since 1970, cut to 64 bits: enough to tell two servers apart.
-fn epoch() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos() as u64)
+/// The usual application usages and those of the settings, which come first.
+fn usages(mut usages: Vec<Usage>) -> Vec<Usage> {
+    for usual in Usage::usual() {
+        if usages.iter().all(|known| known.auid() != usual.auid()) {
+            usages.push(usual);
+        }
+    }
+    usages
+}
+
+fn report(ended: io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::warn!(%error, "XDMS ended");
+    }
 }

@@ -1,47 +1,14 @@
-//! Whether a body is a well-formed XML document in UTF-8 (RFC 4825 §8.2.2).
+//! What XML forbids and the reader lets pass (XML 1.0, RFC 4825 §8.2.2).
 
+use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
-use quick_xml::{Reader, XmlVersion};
-use thiserror::Error;
 
-/// Why a body is no document.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Fault {
-    /// Not well-formed XML.
-    #[error("not a well-formed XML document")]
-    NotWellFormed,
-    /// Well-formed perhaps, but not in UTF-8.
-    #[error("not encoded in UTF-8")]
-    NotUtf8,
-}
-
-/// Checks a body.
-pub(crate) fn check(body: &[u8]) -> Result<(), Fault> {
-    let text = std::str::from_utf8(body).map_err(|_| Fault::NotUtf8)?;
-    if !text.chars().all(is_xml_char) {
-        return Err(Fault::NotWellFormed);
-    }
-    let mut reader = Reader::from_str(text);
-    reader.config_mut().check_comments = true;
-    let mut place = Place::default();
-    loop {
-        let event = reader.read_event().map_err(|_| Fault::NotWellFormed)?;
-        if matches!(event, Event::Eof) {
-            break;
-        }
-        place.pass(&event)?;
-    }
-    if place.root_seen && place.depth == 0 {
-        Ok(())
-    } else {
-        Err(Fault::NotWellFormed)
-    }
-}
+use crate::tree::Flaw;
 
 /// Where in the document the reader is.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place {
     depth: usize,
     root_seen: bool,
     begun: bool,
@@ -49,7 +16,8 @@ struct Place {
 
 impl Place {
     /// What the reader itself does not check.
-    fn pass(&mut self, event: &Event<'_>) -> Result<(), Fault> {
+    pub(crate) fn pass(&mut self, event: &Event<'_>, at: usize) -> Result<(), Flaw> {
+        let flaw = |what| Flaw::NotWellFormed { what, at };
         let first = !std::mem::replace(&mut self.begun, true);
         let allowed = match event {
             Event::Start(element) => {
@@ -82,9 +50,9 @@ impl Place {
             Event::Decl(declaration) => {
                 match declaration.encoding() {
                     Some(Ok(name)) if !name.eq_ignore_ascii_case("UTF-8") => {
-                        return Err(Fault::NotUtf8);
+                        return Err(Flaw::Encoding);
                     }
-                    Some(Err(_)) => return Err(Fault::NotWellFormed),
+                    Some(Err(_)) => return Err(flaw("a broken declaration")),
                     _ => {}
                 }
                 first
@@ -96,8 +64,13 @@ impl Place {
         if allowed {
             Ok(())
         } else {
-            Err(Fault::NotWellFormed)
+            Err(flaw("something that XML does not allow here"))
         }
+    }
+
+    /// Whether the root was opened and closed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.root_seen && self.depth == 0
     }
 
     fn may_open(&self) -> bool {
@@ -117,20 +90,21 @@ fn tag_is_sound(element: &BytesStart<'_>) -> bool {
 }
 
 /// XML 1.0, production Name.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let start = |c: char| matches!(c, ':' | '_') || c.is_alphabetic();
     let later = |c: char| start(c) || c.is_alphanumeric() || matches!(c, '-' | '.' | '\u{B7}');
     name.starts_with(start) && name.chars().all(later)
 }
 
 /// XML 1.0, production Char.
-fn is_xml_char(c: char) -> bool {
+pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::conflict::Conflict;
+    use crate::store::check_text;
 
     #[test]
     fn well_formed_documents_pass() {
@@ -140,7 +114,7 @@ mod tests {
             "<?xml version='1.0'?><!-- c --><a x='1' y='&lt;'>&amp;&#x41;<b><![CDATA[<]]></b>\u{E9}</a><!-- d -->",
             "<rl:a xmlns:rl='urn:x'/>",
         ] {
-            assert_eq!(check(body.as_bytes()), Ok(()), "{body}");
+            assert!(check_text(body.as_bytes()).is_ok(), "{body}");
         }
     }
 
@@ -169,15 +143,16 @@ mod tests {
             "<a/><?xml version='1.0'?>",
             "<!DOCTYPE a><a/>",
         ] {
-            assert_eq!(check(body.as_bytes()), Err(Fault::NotWellFormed), "{body}");
+            let found = check_text(body.as_bytes());
+            assert!(matches!(found, Err(Conflict::NotWellFormed(_))), "{body}");
         }
     }
 
     #[test]
     fn another_encoding_is_told_apart() {
         // RFC 4825 §8.2.2, §11.1
-        assert_eq!(check(b"<a>\xE9</a>"), Err(Fault::NotUtf8));
+        assert!(matches!(check_text(b"<a>\xE9</a>"), Err(Conflict::NotUtf8)));
         let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><a/>";
-        assert_eq!(check(latin), Err(Fault::NotUtf8));
+        assert!(matches!(check_text(latin), Err(Conflict::NotUtf8)));
     }
 }
