@@ -1,7 +1,7 @@
 //! Embedded IM server for demos and tests: a conference focus with a notifier for the event package `conference`
-//! (RFC 6665, RFC 4575) over UDP and TCP.
+//! (RFC 6665, RFC 4575) over UDP and TCP, and one for `xcap-diff` (RFC 5875).
 //!
-//! [`ImServer`] listens, [`Focus`] is the hand on one conference, [`network`] is the lossy network between a client and
+//! [`ImServer`] listens, [`Focus`] is the hand on one conference, [`DocumentNotifier`] that on the documents of an XDMS, [`network`] is the lossy network between a client and
 //! the server. The documents are written by a writer of this crate's own; nothing here is shared with the client under
 //! test, so that a mistake in one is not hidden by the same mistake in the other.
 
@@ -13,6 +13,7 @@ pub mod network;
 mod notifier;
 mod server;
 mod subscription;
+mod xcap_diff;
 
 pub use conference::{
     Conference, Disconnection, DisconnectionMethod, Endpoint, JoiningMethod, RosterError, Status,
@@ -21,3 +22,4 @@ pub use conference::{
 pub use document::CONTENT_TYPE;
 pub use focus::{FinalDocument, Focus, FocusError, TerminationReason};
 pub use server::{CreateError, ImServer, ServerError, Settings};
+pub use xcap_diff::{DocumentNotifier, MAX_WAITING, MAX_WATCHED};

@@ -1,4 +1,4 @@
-//! The notifier: what a SUBSCRIBE for the event package `conference` gets (RFC 6665 §4.2.1).
+//! The notifier: what a SUBSCRIBE for the event packages `conference` and `xcap-diff` gets (RFC 6665 §4.2.1).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,8 +12,11 @@ use ezk_sip_types::{Method, Name, StatusCode};
 use crate::focus::{FinalDocument, TerminationReason};
 use crate::server::{ConferenceKey, Shared, State};
 use crate::subscription::{Dialog, DialogId, Subscription, deliver};
+use crate::xcap_diff::{self, ListFault, Watch};
 
 const PACKAGE: &str = "conference";
+
+const ALLOW_EVENTS: &str = "conference, xcap-diff";
 
 /// Below this many seconds a SUBSCRIBE may be refused as too brief (RFC 6665 §4.2.1.1).
 const TOO_BRIEF_BELOW: u32 = 3600;
@@ -55,6 +58,13 @@ impl Layer for NotifierLayer {
     }
 }
 
+/// What is subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Package {
+    Conference,
+    XcapDiff,
+}
+
 /// Why a SUBSCRIBE is refused.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
@@ -68,6 +78,12 @@ enum Refusal {
     TooBrief { min_expires: u32 },
     /// Not our event package.
     BadEvent,
+    /// A body that is no list of URIs (RFC 5875 §4.4).
+    ListType,
+    /// Too many URIs in it.
+    TooMany,
+    /// xcap-diff documents are not accepted (RFC 5875 §4.4).
+    NotAcceptable,
     /// CSeq below that of an earlier SUBSCRIBE (RFC 3261 §12.2.2).
     OutOfOrder,
 }
@@ -85,6 +101,9 @@ impl Refusal {
             Self::NoDialog => (481, "Subscription Does Not Exist"),
             Self::TooBrief { .. } => (423, "Interval Too Brief"),
             Self::BadEvent => (489, "Bad Event"),
+            Self::ListType => (415, "Unsupported Media Type"),
+            Self::TooMany => (413, "Too Many URIs"),
+            Self::NotAcceptable => (406, "Not Acceptable"),
             Self::OutOfOrder => (500, "CSeq Out Of Order"),
         };
         let tag = match &request.base_headers.to.tag {
@@ -97,7 +116,8 @@ impl Refusal {
             Self::TooBrief { min_expires } => {
                 headers.insert(Name::MIN_EXPIRES, min_expires.to_string());
             }
-            Self::BadEvent => headers.insert(Name::ALLOW_EVENTS, PACKAGE),
+            Self::BadEvent => headers.insert(Name::ALLOW_EVENTS, ALLOW_EVENTS),
+            Self::ListType => headers.insert(Name::ACCEPT, xcap_diff::LIST_TYPE),
             _ => {}
         }
         response
@@ -110,7 +130,11 @@ fn subscribe(
     endpoint: &SipEndpoint,
     request: &mut IncomingRequest,
 ) -> Result<(), Refusal> {
-    let event = event(raw(request, &Name::EVENT))?;
+    let (package, event) = event(raw(request, &Name::EVENT))?;
+    let watched = match package {
+        Package::Conference => None,
+        Package::XcapDiff => watched(request)?,
+    };
     let requested = expires(raw(request, &Name::EXPIRES))?;
     let call_id = request.base_headers.call_id.0.to_string();
     let remote_tag = request.base_headers.from.tag.as_ref();
@@ -129,17 +153,34 @@ fn subscribe(
                 return Err(Refusal::NoDialog);
             }
             let granted = grant(shared, requested)?;
-            (resume(state, request, &id)?, None, granted)
+            let mut subscription = resume(state, request, &id)?;
+            // RFC 5875 §4.4: a list in a refresh replaces the one before.
+            if let (Some(watch), Some(uris)) = (&mut subscription.watch, watched) {
+                watch.uris = uris;
+            }
+            (subscription, None, granted)
         }
         None => {
             let key = ConferenceKey::of(&request.line.uri).ok_or(Refusal::NotFound)?;
-            if !state.conferences.contains_key(&key) {
+            let known = match package {
+                Package::Conference => state.conferences.contains_key(&key),
+                Package::XcapDiff => state.documents.contains_key(&key),
+            };
+            if !known {
                 return Err(Refusal::NotFound);
             }
+            let watch = match package {
+                Package::Conference => None,
+                Package::XcapDiff => {
+                    let uris = watched.ok_or(Refusal::Malformed("No Resource List"))?;
+                    Some(Watch::new(uris))
+                }
+            };
             let granted = grant(shared, requested)?;
             let id = id(shared.new_tag());
-            let dialog = dialog(state, request, &key, id.clone())?;
-            let (subscription, queue) = Subscription::new(dialog, key, event);
+            let dialog = dialog(state, request, &key, id.clone(), package)?;
+            let (mut subscription, queue) = Subscription::new(dialog, key, event);
+            subscription.watch = watch;
             let tag = id.local_tag.clone();
             tokio::spawn(deliver(shared.clone(), endpoint.clone(), id, queue));
             (subscription, Some(tag), granted)
@@ -171,6 +212,7 @@ fn dialog(
     request: &IncomingRequest,
     key: &ConferenceKey,
     id: DialogId,
+    package: Package,
 ) -> Result<Dialog, Refusal> {
     let target = contact(request)?.ok_or(Refusal::Malformed("No Contact"))?;
     let text = |name| raw(request, &name).unwrap_or_default().to_owned();
@@ -181,7 +223,7 @@ fn dialog(
         remote_cseq: request.base_headers.cseq.cseq,
         target,
         route: route.map(|value| value.to_string()).collect(),
-        contact: local_contact(state, request, key),
+        contact: local_contact(state, request, key, package),
         flow: flow(request),
         id,
     })
@@ -201,7 +243,11 @@ fn resume(
     let target = contact(request)?;
     let removed = state.subscriptions.remove(id);
     let mut subscription = removed.ok_or(Refusal::NoDialog)?;
-    let contact = local_contact(state, request, subscription.conference());
+    let package = match subscription.watch {
+        Some(_) => Package::XcapDiff,
+        None => Package::Conference,
+    };
+    let contact = local_contact(state, request, subscription.conference(), package);
     let dialog = &mut subscription.dialog;
     dialog.remote_cseq = cseq;
     dialog.flow = flow(request);
@@ -232,13 +278,20 @@ fn accept(
     }
     headers.insert(Name::CONTACT, subscription.dialog.contact.as_str());
     headers.insert(Name::EXPIRES, granted.to_string());
-    headers.insert(Name::ALLOW_EVENTS, PACKAGE);
+    headers.insert(Name::ALLOW_EVENTS, ALLOW_EVENTS);
     subscription.respond(endpoint.create_server_tsx(request), response);
     subscription.refresh(Duration::from_secs(granted.into()));
 }
 
 /// Queues the NOTIFY with full state that follows every acceptance; false if that was the last one (Expires: 0).
 fn finish(state: &State, subscription: &mut Subscription, granted: u32) -> bool {
+    if subscription.watch.is_some() {
+        match state.documents.get(subscription.conference()) {
+            Some(documents) if granted > 0 => subscription.notify_current(documents),
+            _ => subscription.end_watch(),
+        }
+        return granted > 0;
+    }
     let Some(entry) = state.conferences.get(subscription.conference()) else {
         return false;
     };
@@ -274,6 +327,33 @@ fn response(
     response
 }
 
+/// The URIs of an xcap-diff SUBSCRIBE; none without a body (RFC 5875 §4.4).
+fn watched(request: &IncomingRequest) -> Result<Option<Vec<String>>, Refusal> {
+    let mut accepted = request.headers.get_raw(&Name::ACCEPT).peekable();
+    if accepted.peek().is_some() {
+        let takes = |value: &str| {
+            let mut ranges = value.split(',').map(|range| range.split(';').next());
+            ranges.any(|range| range.map(str::trim) == Some(xcap_diff::CONTENT_TYPE))
+        };
+        if !accepted.any(|value| takes(value)) {
+            return Err(Refusal::NotAcceptable);
+        }
+    }
+    if request.body.is_empty() {
+        return Ok(None);
+    }
+    let content_type = raw(request, &Name::CONTENT_TYPE).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case(xcap_diff::LIST_TYPE) {
+        return Err(Refusal::ListType);
+    }
+    match xcap_diff::uris(&request.body) {
+        Ok(uris) => Ok(Some(uris)),
+        Err(ListFault::Malformed) => Err(Refusal::Malformed("Bad Resource List")),
+        Err(ListFault::TooMany) => Err(Refusal::TooMany),
+    }
+}
+
 /// Where the request came from is where NOTIFY goes.
 fn flow(request: &IncomingRequest) -> TargetTransportInfo {
     let info = &request.tp_info;
@@ -284,7 +364,12 @@ fn flow(request: &IncomingRequest) -> TargetTransportInfo {
 }
 
 /// Our Contact: the focus at the address the request came to (RFC 4579 §3.2: with `isfocus`).
-fn local_contact(state: &State, request: &IncomingRequest, key: &ConferenceKey) -> String {
+fn local_contact(
+    state: &State,
+    request: &IncomingRequest,
+    key: &ConferenceKey,
+    package: Package,
+) -> String {
     let transport = &request.tp_info.transport;
     let addr: SocketAddr = match state.advertised_udp {
         Some(addr) if transport.is_udp() => addr,
@@ -295,7 +380,11 @@ fn local_contact(state: &State, request: &IncomingRequest, key: &ConferenceKey) 
     } else {
         ";transport=tcp"
     };
-    format!("<sip:{}@{addr}{parameter}>;isfocus", key.user)
+    let feature = match package {
+        Package::Conference => ";isfocus",
+        Package::XcapDiff => "",
+    };
+    format!("<sip:{}@{addr}{parameter}>{feature}", key.user)
 }
 
 fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
@@ -307,19 +396,22 @@ fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
 }
 
 /// The Event value of our NOTIFY requests: the package, with the `id` of the SUBSCRIBE (RFC 6665 §8.2.1).
-fn event(value: Option<&str>) -> Result<String, Refusal> {
+fn event(value: Option<&str>) -> Result<(Package, String), Refusal> {
     let mut parts = value.unwrap_or_default().split(';').map(str::trim);
-    if parts.next() != Some(PACKAGE) {
-        return Err(Refusal::BadEvent);
-    }
+    let (package, name) = match parts.next() {
+        Some(PACKAGE) => (Package::Conference, PACKAGE),
+        Some(xcap_diff::PACKAGE) => (Package::XcapDiff, xcap_diff::PACKAGE),
+        _ => return Err(Refusal::BadEvent),
+    };
     let id = parts.find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("id").then(|| value.trim())
     });
-    Ok(match id {
-        Some(id) => format!("{PACKAGE};id={id}"),
-        None => PACKAGE.to_owned(),
-    })
+    let event = match id {
+        Some(id) => format!("{name};id={id}"),
+        None => name.to_owned(),
+    };
+    Ok((package, event))
 }
 
 /// Seconds of the Expires header (RFC 3261 §20.19).
@@ -382,13 +474,23 @@ mod tests {
     }
 
     #[test]
-    fn only_the_conference_package_is_accepted_and_its_id_kept() {
+    fn only_our_packages_are_accepted_and_their_id_kept() {
         // RFC 6665 §4.2.1.1, §8.2.1
-        assert_eq!(event(Some("conference")), Ok("conference".into()));
-        assert_eq!(
-            event(Some("conference ;x=1; ID=7")),
-            Ok("conference;id=7".into())
-        );
+        for (value, package, told) in [
+            ("conference", Package::Conference, "conference"),
+            (
+                "conference ;x=1; ID=7",
+                Package::Conference,
+                "conference;id=7",
+            ),
+            (
+                "xcap-diff;diff-processing=no-patching",
+                Package::XcapDiff,
+                "xcap-diff",
+            ),
+        ] {
+            assert_eq!(event(Some(value)), Ok((package, told.into())), "{value}");
+        }
         for other in [None, Some("presence"), Some("conference.winfo")] {
             assert_eq!(event(other), Err(Refusal::BadEvent), "{other:?}");
         }

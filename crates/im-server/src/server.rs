@@ -21,6 +21,7 @@ use crate::conference::Conference;
 use crate::focus::{FinalDocument, Focus, TerminationReason};
 use crate::notifier::NotifierLayer;
 use crate::subscription::{DialogId, Subscription};
+use crate::xcap_diff::{DocumentNotifier, Documents};
 
 /// How often expired subscriptions are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(200);
@@ -69,17 +70,17 @@ pub enum ServerError {
     Random(getrandom::Error),
 }
 
-/// A conference could not be created.
+/// A conference, or a notifier of documents, could not be created.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CreateError {
     /// The conference URI cannot be read.
-    #[error("conference URI {uri} is not a SIP URI with a user: write sip:room@example.org")]
+    #[error("URI {uri} is not a SIP URI with a user: write sip:room@example.org")]
     Uri {
         /// What was given.
         uri: String,
     },
     /// There is one already.
-    #[error("conference {uri} exists already: end it first")]
+    #[error("{uri} exists already: end it first, or take another")]
     Exists {
         /// What was given.
         uri: String,
@@ -143,13 +144,7 @@ impl ImServer {
         uri: &str,
         conference: Conference,
     ) -> Result<Focus, CreateError> {
-        let key = uri
-            .parse::<SipUri>()
-            .ok()
-            .and_then(|parsed| ConferenceKey::of(&parsed))
-            .ok_or_else(|| CreateError::Uri {
-                uri: uri.to_owned(),
-            })?;
+        let key = key(uri)?;
         let mut state = self.shared.state();
         if state.conferences.contains_key(&key) {
             return Err(CreateError::Exists {
@@ -164,6 +159,28 @@ impl ImServer {
         state.conferences.insert(key.clone(), entry);
         Ok(Focus::new(self.shared.clone(), key))
     }
+
+    /// Notifies at this URI of changes of documents on an XDMS (event package `xcap-diff`, RFC 5875); whoever has the documents tells
+    /// the changes to what this returns.
+    ///
+    /// `current` writes the xcap-diff document (RFC 5874) of what is there among these URIs, relative to the XCAP root, as the
+    /// subscriber wrote them. It must not call this server.
+    ///
+    /// # Errors
+    /// [`CreateError`].
+    pub fn notify_documents(
+        &self,
+        uri: &str,
+        current: impl Fn(&[String]) -> String + Send + Sync + 'static,
+    ) -> Result<DocumentNotifier, CreateError> {
+        let key = key(uri)?;
+        if self.shared.state().documents.contains_key(&key) {
+            return Err(CreateError::Exists {
+                uri: uri.to_owned(),
+            });
+        }
+        Ok(DocumentNotifier::new(self.shared.clone(), key, current))
+    }
 }
 
 impl Drop for ImServer {
@@ -173,7 +190,17 @@ impl Drop for ImServer {
         let mut state = self.shared.state();
         state.subscriptions.clear();
         state.conferences.clear();
+        state.documents.clear();
     }
+}
+
+/// The key of a conference, or of a notifier, by its URI.
+fn key(uri: &str) -> Result<ConferenceKey, CreateError> {
+    let parsed: Option<SipUri> = uri.parse().ok();
+    let key = parsed.and_then(|parsed| ConferenceKey::of(&parsed));
+    key.ok_or_else(|| CreateError::Uri {
+        uri: uri.to_owned(),
+    })
 }
 
 /// Binds UDP and TCP to the same port.
@@ -258,6 +285,7 @@ pub(crate) struct Entry {
 pub(crate) struct State {
     pub(crate) advertised_udp: Option<SocketAddr>,
     pub(crate) conferences: HashMap<ConferenceKey, Entry>,
+    pub(crate) documents: HashMap<ConferenceKey, Documents>,
     pub(crate) subscriptions: HashMap<DialogId, Subscription>,
 }
 
@@ -292,7 +320,9 @@ impl State {
             return;
         };
         self.subscriptions.retain(|_, subscription| {
-            let ends = subscription.conference() == key && select(subscription);
+            let ends = subscription.watch.is_none()
+                && subscription.conference() == key
+                && select(subscription);
             if ends {
                 subscription.notify_terminated(entry, reason, retry_after, document);
             }
@@ -303,6 +333,13 @@ impl State {
 
     fn expire(&mut self, now: Instant) {
         let expired = |subscription: &Subscription| subscription.expires_at() <= now;
+        self.subscriptions.retain(|_, subscription| {
+            let ends = subscription.watch.is_some() && expired(subscription);
+            if ends {
+                subscription.end_watch();
+            }
+            !ends
+        });
         let mut keys: Vec<ConferenceKey> = Vec::new();
         for subscription in self.subscriptions.values().filter(|s| expired(s)) {
             if !keys.contains(subscription.conference()) {
@@ -320,6 +357,7 @@ impl State {
             let count = self
                 .subscriptions
                 .values()
+                .filter(|subscription| subscription.watch.is_none())
                 .filter(|subscription| subscription.conference() == key)
                 .count();
             entry.subscribers.send_if_modified(|known| {

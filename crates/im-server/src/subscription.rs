@@ -15,7 +15,8 @@ use tokio::time::Instant;
 use crate::conference::Conference;
 use crate::document;
 use crate::focus::{FinalDocument, TerminationReason};
-use crate::server::{ConferenceKey, Entry, Shared};
+use crate::server::{ConferenceKey, Entry, Shared, State};
+use crate::xcap_diff::{self, Documents, Next, Watch};
 
 /// Call-ID, local tag, remote tag (RFC 3261 §12).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +58,10 @@ pub(crate) enum Outgoing {
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) dialog: Dialog,
+    /// The conference, or the notifier of documents.
     conference: ConferenceKey,
+    /// The documents that are watched; none of a conference.
+    pub(crate) watch: Option<Watch>,
     /// Value of the Event header, with the subscriber's `id` (RFC 6665 §8.2.1).
     event: String,
     /// CSeq of the last NOTIFY.
@@ -81,6 +85,7 @@ impl Subscription {
         let subscription = Self {
             dialog,
             conference,
+            watch: None,
             event,
             cseq: 0,
             version: 0,
@@ -156,6 +161,31 @@ impl Subscription {
         self.notify(&state, body);
     }
 
+    /// NOTIFY with all that is there among the watched documents (RFC 5875 §4.7).
+    pub(crate) fn notify_current(&mut self, documents: &Documents) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        watch.told_everything();
+        let body = documents.current(watch);
+        self.notify(&self.active(), body);
+    }
+
+    /// NOTIFY, or none, to who watches documents.
+    pub(crate) fn tell(&mut self, next: Next, documents: &Documents) {
+        match next {
+            Next::Nothing => {}
+            Next::Change(body) => self.notify(&self.active(), body),
+            Next::Everything => self.notify_current(documents),
+        }
+    }
+
+    /// The last NOTIFY to who watches documents, when his time is over.
+    pub(crate) fn end_watch(&mut self) {
+        let reason = TerminationReason::Timeout.as_str();
+        self.notify(&format!("terminated;reason={reason}"), Bytes::new());
+    }
+
     fn next_version(&mut self) -> u32 {
         self.version = self.version.wrapping_add(1);
         self.version
@@ -183,7 +213,14 @@ impl Subscription {
         headers.insert(Name::EVENT, self.event.as_str());
         headers.insert(Name::SUBSCRIPTION_STATE, state);
         if !body.is_empty() {
-            headers.insert(Name::CONTENT_TYPE, document::CONTENT_TYPE);
+            let content_type = match self.watch {
+                Some(_) => xcap_diff::CONTENT_TYPE,
+                None => document::CONTENT_TYPE,
+            };
+            headers.insert(Name::CONTENT_TYPE, content_type);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.sent(self.cseq);
         }
         request.body = body;
         self.send(Outgoing::Notify {
@@ -272,10 +309,17 @@ async fn send_notify(
 
 /// What an answer to NOTIFY, or none, does to the subscription (RFC 6665 §4.2.2).
 fn handle_answer(shared: &Shared, id: &DialogId, cseq: u32, answer: Result<u16, SipError>) {
-    let mut state = shared.state();
+    let mut guard = shared.state();
+    let state: &mut State = &mut guard;
     let Some(subscription) = state.subscriptions.get_mut(id) else {
         return;
     };
+    let documents = state.documents.get(subscription.conference());
+    if let (Some(watch), Ok(code), Some(documents)) = (&mut subscription.watch, &answer, documents)
+    {
+        let next = watch.answered(cseq, (200..=299).contains(code));
+        subscription.tell(next, documents);
+    }
     let ends = match answer {
         Ok(200..=299) => {
             subscription.heard(cseq);
@@ -284,7 +328,8 @@ fn handle_answer(shared: &Shared, id: &DialogId, cseq: u32, answer: Result<u16, 
         Ok(404 | 405 | 410 | 416 | 480..=485 | 489 | 501 | 604) => true,
         Ok(_) => false,
         // No answer speaks of a subscriber who is gone, but not if he was heard of since: that NOTIFY was only lost.
-        Err(_) => subscription.silent_since(cseq),
+        // One who watches documents must not miss a change (RFC 5875 §4.7).
+        Err(_) => subscription.watch.is_some() || subscription.silent_since(cseq),
     };
     if ends {
         tracing::info!(

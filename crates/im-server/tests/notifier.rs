@@ -204,7 +204,7 @@ async fn what_cannot_be_subscribed_to_is_refused() {
     watcher.event = "presence".into();
     let event = watcher.subscribe(600).await;
     assert!(event.start.starts_with("SIP/2.0 489 "), "{event:?}");
-    assert_eq!(event.header("Allow-Events"), "conference");
+    assert_eq!(event.header("Allow-Events"), "conference, xcap-diff");
     watcher.event = "conference;id=7".into();
 
     // RFC 6665 §4.2.1.1

@@ -1,5 +1,7 @@
 //! A subscriber made of text and a bare socket: knows nothing of the stack below the server.
 
+#![allow(dead_code, reason = "each test file uses its share")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -111,6 +113,8 @@ pub(crate) struct Subscriber {
     /// Lines put into every SUBSCRIBE.
     pub(crate) extra: String,
     pub(crate) event: String,
+    /// Body of every SUBSCRIBE.
+    pub(crate) body: String,
 }
 
 impl Subscriber {
@@ -137,6 +141,7 @@ impl Subscriber {
             to: format!("<{ROOM};transport=tcp>"),
             extra: String::new(),
             event: "conference".into(),
+            body: String::new(),
         }
     }
 
@@ -151,6 +156,7 @@ impl Subscriber {
             to,
             extra,
             event,
+            body,
             wire,
         } = self;
         let (name, parameter) = match wire {
@@ -161,8 +167,9 @@ impl Subscriber {
             "SUBSCRIBE {target} SIP/2.0\r\nVia: SIP/2.0/{name} {local};branch=z9hG4bK-{cseq}-{}\r\n\
              Max-Forwards: 70\r\nFrom: \"W\" <sip:watcher@example.org:5070>;tag=w1\r\nTo: {to}\r\n\
              Call-ID: {call_id}\r\nCSeq: {cseq} SUBSCRIBE\r\nContact: <sip:watcher@{local}{parameter}>\r\n\
-             Event: {event}\r\nExpires: {expires}\r\n{extra}Content-Length: 0\r\n\r\n",
-            local.port()
+             Event: {event}\r\nExpires: {expires}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+            local.port(),
+            body.len()
         );
         self.send(&text).await;
     }
