@@ -21,6 +21,20 @@ pub fn watches(watched: &str, document: &str) -> bool {
     }
 }
 
+impl DocumentChange {
+    /// The change as a watcher of these URIs sees it: with `uri` as he wrote it, octet by octet, unless he watches a collection
+    /// (RFC 5875 §4.6). None if he does not see it.
+    pub fn seen_by(&self, watched: &[impl AsRef<str>]) -> Option<Self> {
+        let mut watched = watched.iter().map(AsRef::as_ref);
+        let by = watched.find(|watched| watches(watched, &self.uri))?;
+        let mut seen = self.clone();
+        if !by.ends_with('/') {
+            by.clone_into(&mut seen.uri);
+        }
+        Some(seen)
+    }
+}
+
 /// Decoded: a slash that is escaped in a name stays apart from one between names.
 fn segments(path: &str) -> Vec<String> {
     path.split('/')
@@ -102,6 +116,14 @@ mod tests {
             ("resource-lists/users/sip:b@h/", false),
         ] {
             assert_eq!(watches(watched, document), sees, "{watched}");
+            let change = DocumentChange::new(document, None, Some("\"1\""));
+            let seen = change.seen_by(&["x", watched]).map(|seen| seen.uri);
+            let written = if watched.ends_with('/') {
+                document
+            } else {
+                watched
+            };
+            assert_eq!(seen, sees.then(|| written.to_owned()), "{watched}");
         }
     }
 }

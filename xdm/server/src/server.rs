@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::access::Access;
 use crate::address::{ROOT, Selector};
-use crate::diff::{watches, xcap_diff};
+use crate::diff::xcap_diff;
 use crate::digest::Guard;
 use crate::http::router;
 use crate::listener::{Peer, TlsError, TlsListener};
@@ -208,8 +208,8 @@ impl Xdms {
     }
 
     /// The documents that are there now among those watched, as if each had just come (`new` alone): what the first notification of
-    /// an xcap-diff subscription tells (RFC 5875 §4.7). For what `watched` holds see [`watches`].
-    pub fn current(&self, watched: &[&str]) -> Vec<DocumentChange> {
+    /// an xcap-diff subscription tells (RFC 5875 §4.7). For what `watched` holds see [`watches`](crate::watches).
+    pub fn current(&self, watched: &[impl AsRef<str>]) -> Vec<DocumentChange> {
         let store = self.shared.store();
         let states = store
             .documents()
@@ -219,13 +219,11 @@ impl Xdms {
                 old: None,
                 new: Some(document.etag.clone()),
             });
-        states
-            .filter(|state| watched.iter().any(|watched| watches(watched, &state.uri)))
-            .collect()
+        states.filter_map(|state| state.seen_by(watched)).collect()
     }
 
     /// The xcap-diff document of [`Xdms::current`] (RFC 5874).
-    pub fn xcap_diff(&self, watched: &[&str]) -> String {
+    pub fn xcap_diff(&self, watched: &[impl AsRef<str>]) -> String {
         xcap_diff(self.root(), &self.current(watched))
     }
 
