@@ -6,10 +6,7 @@ use std::time::Duration;
 use rollmark::core::digest::Credentials;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
-use rollmark_xdm::selector::{
-    ACCESS_RULES, ACCESS_RULES_DOCUMENT, DocumentSelector, INDEX, OMA_PRES_RULES,
-    OMA_PRES_RULES_DOCUMENT, RESOURCE_LISTS, XcapRoot,
-};
+use rollmark_xdm::selector::XcapRoot;
 use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
@@ -103,21 +100,8 @@ pub(crate) fn documents(
         interval,
         floor: interval,
     });
-    let documents = [
-        (ACCESS_RULES, ACCESS_RULES_DOCUMENT),
-        (RESOURCE_LISTS, INDEX),
-        (OMA_PRES_RULES, OMA_PRES_RULES_DOCUMENT),
-    ];
-    let source = |(auid, document)| {
-        let selector = DocumentSelector::user(root.clone(), auid, xui, document)
-            .map_err(|fault| Fault::Xcap(fault.to_string()))?;
-        let source = XdmsSource::new(connection.clone(), selector, polling);
-        Ok(match auid {
-            RESOURCE_LISTS => source,
-            _ => source.probing(),
-        })
-    };
-    documents.into_iter().map(source).collect()
+    XdmsSource::usual(connection, root, xui, polling)
+        .map_err(|fault| Fault::Xcap(fault.to_string()))
 }
 
 /// The lists of a user on an XDMS. In a `demo` only the one that it plays with.

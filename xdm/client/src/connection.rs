@@ -72,20 +72,21 @@ impl XdmsError {
         matches!(self, Self::Failure(Failure::Forbidden { .. }))
     }
 
-    /// Whether a server that does not know the application usage may have answered so (XDM-25).
-    pub(crate) fn may_be_unknown_usage(&self) -> bool {
-        matches!(
-            self,
-            Self::Failure(
+    /// Whether a server that does not know the application usage may have answered so; one that is `probed` may stumble
+    /// over it as well (XDM-25).
+    pub(crate) fn may_be_unknown_usage(&self, probed: bool) -> bool {
+        match self {
+            Self::Failure(Failure::Unavailable { status, .. }) => {
+                *status == 501 || (probed && *status == 500)
+            }
+            Self::Failure(failure) => matches!(
+                failure,
                 Failure::Forbidden { .. }
                     | Failure::MethodNotAllowed { .. }
                     | Failure::UnexpectedStatus { .. }
-                    | Failure::Unavailable {
-                        status: 500 | 501,
-                        ..
-                    }
-            )
-        )
+            ),
+            _ => false,
+        }
     }
 }
 

@@ -256,3 +256,170 @@ proptest! {
         prop_assert_eq!((found, list.complete), closure(&model));
     }
 }
+
+fn resolution(lists: &str, options: Options) -> Resolution {
+    let root = XcapRoot::parse("https://ap.example/xcap").unwrap();
+    Resolution::begin(document(lists).as_bytes(), options, root, Vec::new()).unwrap()
+}
+
+fn mine() -> Options {
+    Options {
+        own_xui: Some(XUI.into()),
+        nested: false,
+    }
+}
+
+/// XDM-19, XDM-23, XDM-46, XDM-47, XDM-49: a host with an HTTP client of its own follows references as values.
+#[test]
+fn references_are_followed_without_io() {
+    let lists = format!(
+        "<list name='oma_blockedcontacts'><external anchor='{}'/>\
+         <external anchor='https://inside.example/deep/resource-lists/users/sip:alice@home.example/more/~~/resource-lists/list%5B1%5D'/>\
+         <external anchor='https://ap.example/xcap/resource-lists/users/u/index/~~/p:resource-lists/p:list?xmlns(p=urn:ietf:params:xml:ns:resource-lists)'/>\
+         <entry-ref ref='resource-lists/users/u/index/~~/resource-lists/list%5B1%5D/entry%5B1%5D'/></list>\
+         <list name='b'><entry uri='sip:held@x'/></list>",
+        anchor("b")
+    );
+    let mut resolution = resolution(&lists, mine());
+    let mut asked = Vec::new();
+    while let Some(target) = resolution.next_target() {
+        let fragment: &[u8] = match asked.len() {
+            0 => b"<list><entry uri='sip:0@x'/></list>",
+            1 => b"<p:list><p:entry uri='sip:1@x'/><q:entry uri='sip:no@x'/></p:list>",
+            _ => b"<entry uri='sip:2@x'/>",
+        };
+        asked.push(target.url().to_string());
+        resolution.take(Some(fragment));
+    }
+    let base = "https://ap.example/xcap/resource-lists/users";
+    assert_eq!(
+        asked,
+        [
+            format!("{base}/sip:alice@home.example/more/~~/resource-lists/list%5B1%5D"),
+            format!(
+                "{base}/u/index/~~/p:resource-lists/p:list?xmlns(p=urn:ietf:params:xml:ns:resource-lists)"
+            ),
+            format!("{base}/u/index/~~/resource-lists/list%5B1%5D/entry%5B1%5D"),
+        ]
+    );
+    let (entries, complete) = shown(&resolution.finish());
+    let expected = ["held", "0", "1", "2"].map(|user| format!("oma_blockedcontacts: sip:{user}@x"));
+    assert_eq!((entries, complete), (expected.to_vec(), true));
+}
+
+/// XDM-48, XDM-50, XDM-52: what does not come, or is something else, leaves the list incomplete.
+#[test]
+fn what_comes_wrong_takes_nothing_away() {
+    let there = "<external anchor='https://ap.example/xcap/resource-lists/users/u/index/~~/resource-lists/list'/>";
+    let lists = format!("<list name='oma_blockedcontacts'>{there}<entry uri='sip:1@x'/></list>");
+    for fragment in [
+        None,
+        Some("<entry uri='sip:no@x'/>"),
+        Some("<list xmlns='urn:x'><entry uri='sip:no@x'/></list>"),
+        Some("<resource-lists><list/></resource-lists>"),
+        Some("<list/><list/>"),
+        Some("<!DOCTYPE list><list/>"),
+        Some("<list>"),
+        Some(""),
+    ] {
+        let mut resolution = resolution(&lists, mine());
+        assert!(resolution.next_target().is_some());
+        resolution.take(fragment.map(str::as_bytes));
+        assert!(resolution.next_target().is_none());
+        let expected = (vec!["oma_blockedcontacts: sip:1@x".into()], false);
+        assert_eq!(shown(&resolution.finish()), expected, "{fragment:?}");
+    }
+    // Nobody asks for what was never answered, and stopping early is no whole list.
+    let mut left = resolution(&lists, mine());
+    assert!(left.next_target().is_some());
+    assert!(!left.finish().complete);
+    assert!(!resolution(&lists, mine()).finish().complete);
+    // An old copy marks, but proves nothing.
+    let mut old = resolution(&lists, mine());
+    old.next_target();
+    old.take_old(b"<list><entry uri='sip:2@x'/></list>");
+    let list = old.finish();
+    assert_eq!((list.entries.len(), list.complete), (2, false));
+    // Alone, the document is incomplete.
+    assert!(!read(&lists).complete);
+}
+
+/// XDM-51, SEC-07.
+#[test]
+fn fetches_and_octets_are_capped() {
+    let external = |n: usize| {
+        format!(
+            "<external anchor='https://ap.example/xcap/resource-lists/users/u{n}/index/~~/resource-lists/list'/>"
+        )
+    };
+    let all = |n: usize| -> String {
+        let externals: String = (0..n).map(external).collect();
+        format!("<list name='oma_blockedcontacts'>{externals}{externals}</list>")
+    };
+    for (lists, expected) in [(MAX_FETCHES, true), (MAX_FETCHES + 1, false)] {
+        let mut resolution = resolution(&all(lists), mine());
+        let mut asked = 0;
+        while resolution.next_target().is_some() {
+            asked += 1;
+            resolution.take(Some(b"<list/>"));
+        }
+        assert_eq!(
+            (asked, resolution.finish().complete),
+            (MAX_FETCHES, expected)
+        );
+    }
+    let mut big = b"<list/>".to_vec();
+    big.resize(MAX_DOCUMENT - 100, b' ');
+    let mut resolution = resolution(&all(6), mine());
+    while resolution.next_target().is_some() {
+        resolution.take(Some(&big));
+    }
+    assert!(
+        !resolution.finish().complete,
+        "{MAX_FETCHED} octets and no more"
+    );
+}
+
+/// XDM-43: lists within lists are block lists when configured.
+#[test]
+fn nested_lists_count_by_name_when_configured() {
+    let lists =
+        "<list name='all'><list name='oma_blockedcontacts'><entry uri='sip:1@x'/></list></list>";
+    for (nested, count) in [(false, 0), (true, 1)] {
+        let options = Options { nested, ..mine() };
+        assert_eq!(resolution(lists, options).finish().entries.len(), count);
+    }
+}
+
+/// XDM-53, XDM-54, URI-18, URI-24, URI-25: what an entry says is kept as it is; extensions say nothing of membership.
+#[test]
+fn entries_are_kept_as_written() {
+    let list = read(
+        "<list name='oma_blockedcontacts'>\
+         <entry uri='welcome@app.example'><display-name xml:lang='de'>Wer</display-name><x:ext uri='sip:no@x'/></entry>\
+         <entry uri='sip:team-!.*!@x'/><entry uri='::::'/><x:entry uri='sip:no@x'/></list>",
+    );
+    let expected = ["welcome@app.example", "sip:team-!.*!@x", "::::"]
+        .map(|uri| format!("oma_blockedcontacts: {uri}"));
+    assert_eq!(shown(&list), (expected.to_vec(), true));
+}
+
+/// XDM-35, XDM-38: names that are known, and those that never block.
+#[test]
+fn the_names_of_lists_are_those_registered() {
+    assert_eq!(OMA_BLOCKED, "oma_blockedcontacts");
+    assert_eq!(RCS_BLOCKED, ["rcs_blockedcontacts", "rcs_revokedcontacts"]);
+    for name in [
+        "oma_allcontacts",
+        "oma_buddylist",
+        "oma_grantedcontacts",
+        "oma_pocbuddylist",
+        "rcs",
+        "rcs_politeblockedcontacts",
+    ] {
+        let list = read(&format!(
+            "<list name='{name}'><entry uri='sip:a@x'/></list>"
+        ));
+        assert_eq!(shown(&list), (vec![], true), "{name}");
+    }
+}

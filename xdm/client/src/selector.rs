@@ -405,6 +405,44 @@ mod tests {
         }
     }
 
+    /// XDM-03, XDM-05, XDM-06, XDM-37; the two spellings of a path are one.
+    #[test]
+    fn a_path_below_the_root_is_read_with_or_without_percent_encoding() {
+        let root = || XcapRoot::parse("https://x.example/r").unwrap();
+        for path in [
+            "resource-lists/users/sip:a@b/index/~~/resource-lists/list[@name=\"l\"]",
+            "/resource-lists/users/sip%3Aa%40b/%69ndex/%7E%7E/resource-lists/list%5B@name=%22l%22%5D",
+        ] {
+            let (selector, node) = DocumentSelector::parse(root(), path).unwrap();
+            assert_eq!(
+                (selector.auid(), selector.xui()),
+                ("resource-lists", Some("sip:a@b"))
+            );
+            let url = selector.node_url(&node.unwrap());
+            assert_eq!(
+                url.as_str(),
+                "https://x.example/r/resource-lists/users/sip:a@b/index/~~/resource-lists/list%5B@name=%22l%22%5D"
+            );
+        }
+        let (caps, node) = DocumentSelector::parse(root(), "xcap-caps/global/index").unwrap();
+        assert_eq!(
+            (caps.url().as_str(), node),
+            ("https://x.example/r/xcap-caps/global/index", None)
+        );
+        for path in [
+            "",
+            "a",
+            "a/b",
+            "a/users/b",
+            "a/other/b/c",
+            "a/users/b/c/d",
+            "a/users/./c",
+            "a/users/b/c/~~/[",
+        ] {
+            assert!(DocumentSelector::parse(root(), path).is_err(), "{path}");
+        }
+    }
+
     #[test]
     fn what_is_no_root_or_no_segment_is_refused_by_name() {
         type Check = fn(&RootError) -> bool;

@@ -13,13 +13,22 @@ pub const ATTRIBUTE_TYPE: &str = "application/xcap-att+xml";
 pub const NAMESPACES_TYPE: &str = "application/xcap-ns+xml";
 
 /// A document, or a node in one: where an operation goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     /// Credentials go only where this root is.
     root: XcapRoot,
     url: Url,
     auid: String,
     node: Option<NodeSelector>,
+}
+
+/// Leaves the node out: its name can be a blocked user (SEC-14).
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("url", &super::message::place(self.url.as_str()))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Target {

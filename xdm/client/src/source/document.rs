@@ -12,14 +12,12 @@ use crate::rules::{self, RulesError};
 use crate::selector::XcapRoot;
 
 /// A document being read.
-#[derive(Debug)]
 pub(super) enum Reader {
     Lists(Box<Resolution>),
     Rules(Box<Rules>),
 }
 
 /// Rules whose external lists are being fetched.
-#[derive(Debug)]
 pub(super) struct Rules {
     set: RuleSet,
     options: Options,

@@ -3,12 +3,26 @@
 use rollmark_core::blocklist::{BlockList, SourceState, Update};
 
 /// The list of a source and how far it can be trusted.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Held {
     list: Option<BlockList>,
     /// As told last; none before the first update.
     state: Option<SourceState>,
     error: Option<String>,
+}
+
+/// Shows how many are blocked, not who (SEC-14).
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held")
+            .field(
+                "entries",
+                &self.list.as_ref().map(|list| list.entries.len()),
+            )
+            .field("state", &self.state)
+            .field("error", &self.error)
+            .finish()
+    }
 }
 
 impl Held {

@@ -14,7 +14,10 @@ use super::held::Held;
 use crate::client::{Operation, Outcome, Target};
 use crate::connection::{Connection, XdmsError, failure_of};
 use crate::resource_lists::Options;
-use crate::selector::{DocumentSelector, XcapRoot};
+use crate::selector::{
+    ACCESS_RULES, ACCESS_RULES_DOCUMENT, DocumentSelector, INDEX, OMA_PRES_RULES,
+    OMA_PRES_RULES_DOCUMENT, RESOURCE_LISTS, SegmentError, XcapRoot,
+};
 
 /// Time between two requests, unless set otherwise.
 pub const DEFAULT_POLL: Duration = Duration::from_secs(15 * 60);
@@ -151,6 +154,33 @@ impl XdmsSource {
             again: false,
             due: None,
         }
+    }
+
+    /// Sources for all documents in which a user's XDMS can hold a block list, in the order in which they count: access rules,
+    /// resource-lists, presence rules (XDM-33). The rules are looked for as [`Self::probing`] says.
+    ///
+    /// # Errors
+    /// When the XUI is empty, or a dot.
+    pub fn usual(
+        connection: &Connection,
+        root: &XcapRoot,
+        xui: &str,
+        polling: Polling,
+    ) -> Result<Vec<Self>, SegmentError> {
+        let source = |(auid, document)| {
+            let selector = DocumentSelector::user(root.clone(), auid, xui, document)?;
+            let source = Self::new(connection.clone(), selector, polling);
+            Ok(match auid {
+                RESOURCE_LISTS => source,
+                _ => source.probing(),
+            })
+        };
+        let documents = [
+            (ACCESS_RULES, ACCESS_RULES_DOCUMENT),
+            (RESOURCE_LISTS, INDEX),
+            (OMA_PRES_RULES, OMA_PRES_RULES_DOCUMENT),
+        ];
+        documents.into_iter().map(source).collect()
     }
 
     /// Reads the document in another way than by default.
@@ -349,7 +379,7 @@ impl State {
                 None => return Err(failure_of(Outcome::NotModified, &target).into()),
             },
             Ok(_) => return Ok((nothing(), None)),
-            Err(error) if error.may_be_unknown_usage() => {
+            Err(error) if error.may_be_unknown_usage(self.probing) => {
                 // A server that does not have the application usage has no such list (XDM-25).
                 let root = self.selector.root().clone();
                 let known = match self.connection.capabilities(&root).await {

@@ -11,6 +11,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the server does with one request.
 #[derive(Clone, Debug)]
+#[allow(dead_code)] // not every test file needs every kind
 pub(crate) enum Reply {
     /// Sends these octets and closes.
     Octets(Vec<u8>),
@@ -18,6 +19,10 @@ pub(crate) enum Reply {
     Silence,
     /// Sends octets without end.
     Flood(Vec<u8>),
+    /// Sends these octets, which are not all, and says nothing more.
+    Hang(Vec<u8>),
+    /// Waits for the word, then sends these octets and closes.
+    When(std::sync::Arc<tokio::sync::Notify>, Vec<u8>),
 }
 
 /// A whole response.
@@ -55,10 +60,13 @@ pub(crate) fn document(etag: &str, blocked: &[&str]) -> Reply {
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     head: String,
+    /// The body.
+    pub(crate) body: String,
 }
 
 impl Request {
     /// The request line.
+    #[allow(dead_code)]
     pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }
@@ -113,12 +121,19 @@ impl Server {
         server
     }
 
+    /// All requests seen and not looked at yet.
+    #[allow(dead_code)]
+    pub(crate) fn requests(&mut self) -> Vec<Request> {
+        std::iter::from_fn(|| self.requests.try_recv().ok()).collect()
+    }
+
     /// One more reply.
     pub(crate) fn add(&self, reply: Reply) {
         self.script.send(reply).unwrap();
     }
 
     /// The next request the server has seen.
+    #[allow(dead_code)]
     pub(crate) async fn request(&mut self) -> Request {
         let next = tokio::time::timeout(DEADLINE, self.requests.recv()).await;
         next.expect("a request in time").expect("a running server")
@@ -134,7 +149,15 @@ async fn read_request(mut stream: TcpStream) -> (TcpStream, Request) {
         }
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    (stream, Request { head })
+    let mut request = Request {
+        head,
+        body: String::new(),
+    };
+    let length = request.header("Content-Length").map(str::parse);
+    let mut body = vec![0; length.map_or(0, |length| length.unwrap())];
+    let _ = stream.read_exact(&mut body).await;
+    request.body = String::from_utf8(body).unwrap();
+    (stream, request)
 }
 
 async fn answer(mut stream: TcpStream, reply: Reply) {
@@ -145,6 +168,15 @@ async fn answer(mut stream: TcpStream, reply: Reply) {
         }
         Reply::Silence => {
             let _ = stream.read_u8().await;
+        }
+        Reply::Hang(octets) => {
+            let _ = stream.write_all(&octets).await;
+            let _ = stream.read_u8().await;
+        }
+        Reply::When(word, octets) => {
+            word.notified().await;
+            let _ = stream.write_all(&octets).await;
+            let _ = stream.shutdown().await;
         }
         Reply::Flood(octets) => while stream.write_all(&octets).await.is_ok() {},
     }
