@@ -1,10 +1,11 @@
 //! rollmark-xdm: block lists from an XDMS (XCAP, RFC 4825; resource-lists, RFC 4826) and from files.
 //!
-//! Without features all is values: [`selector`] names a document, [`client`] builds requests and reads
-//! responses, [`resource_lists`] and [`mod@file`] turn documents into a
-//! [`BlockList`](rollmark_core::blocklist::BlockList). A host with an HTTP client of its own needs no more (XDM-19).
+//! Without features all is values: [`selector`] and [`node`] name documents and nodes, [`client`] builds requests and reads
+//! responses, [`resource_lists`], [`rules`] and [`mod@file`] turn documents into a
+//! [`BlockList`](rollmark_core::blocklist::BlockList), [`edit`] changes one. A host with an HTTP client of its own needs no
+//! more (XDM-19).
 //!
-//! With feature `tokio` there is `FileSource`, with feature `reqwest` `Http` and `XdmsSource`: sources whose
+//! With feature `tokio` there is `FileSource`, with feature `reqwest` `Http`, `Connection` and `XdmsSource`: sources whose
 //! `next()` says when the block list or its state has changed.
 
 pub mod capabilities;
