@@ -319,13 +319,15 @@ impl Dialog {
 
     fn take_contact(&mut self, headers: &Headers) -> bool {
         let contact = header::addresses(headers.all("Contact")).into_iter().next();
-        let usable = contact.filter(|contact| usable_target(&contact.uri, &self.remote));
-        if let Some(contact) = &usable
-            && contact.uri != *self.remote_target
-        {
-            self.remote_target = contact.uri.as_str().into();
+        match contact {
+            // As it nearly always is: nothing to read, nothing to keep.
+            Some(contact) if contact.uri == *self.remote_target => true,
+            Some(contact) if usable_target(&contact.uri, &self.remote) => {
+                self.remote_target = contact.uri.into();
+                true
+            }
+            _ => false,
         }
-        usable.is_some()
     }
 }
 

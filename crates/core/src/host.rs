@@ -83,7 +83,8 @@ pub enum Action {
         target: String,
         /// Preloaded route set, topmost first.
         route: Vec<String>,
-        /// Everything else: Event, Accept, Expires, Contact, Content-Type where there is a body …
+        /// Everything else: Event, Accept, Expires, Contact, Content-Type where there is a body … From is among them only
+        /// when it must not name the user (OMA-25): the host adds its tag.
         headers: Headers,
         /// Body, empty for none.
         body: Vec<u8>,
@@ -142,7 +143,8 @@ pub enum Fact {
         /// Time-out or transport.
         failure: SendFailure,
     },
-    /// The network changed or a connection was lost: notifiers must learn anew where to send (SUB-09).
+    /// The network changed, a connection was lost, or the machine has slept by a clock that stood still meanwhile:
+    /// notifiers must learn anew where to send, and whether they still know us (SUB-09, SW-14).
     FlowLost,
     /// A dialog host or watching host has no such dialog any more; nothing else comes for it.
     Terminated {

@@ -5,7 +5,9 @@
 //! own start and must not go back.
 
 mod again;
+mod begin;
 mod event;
+mod lists;
 mod notify;
 mod package;
 mod send;
@@ -15,22 +17,19 @@ mod watch;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
-use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use hashbrown::HashMap;
 
 use crate::account::{Account, AccountId, AccountSettings};
-use crate::blocklist::{Changed, SourceStatus, Update};
 use crate::host::{Action, Capabilities, Fact, SubscriptionId, TransactionId};
 use crate::profile::Registration;
 use crate::random::{Random, Token};
 use crate::roster::Roster;
 use crate::subscription::{EndReason, Purpose};
-use crate::uri::{Scheme, Uri, UriError};
 pub use again::{MAX_AGAIN, MAX_REDIRECTS};
+pub use begin::WatchError;
 pub use event::{Event, Rates, State, What};
 use package::Package;
 pub use package::{Body, PackageSettings};
@@ -40,44 +39,6 @@ pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 /// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WatchId(pub(crate) u64);
-
-/// Why something cannot be watched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WatchError {
-    /// The URI cannot be read.
-    #[error("the conference URI {uri:?} cannot be used: {fault}")]
-    Uri {
-        /// As given.
-        uri: String,
-        /// What is wrong with it.
-        fault: UriError,
-    },
-    /// Neither sip: nor sips:.
-    #[error("the conference URI {uri:?} is none that SIP can ask for; give a sip: or sips: URI")]
-    Scheme {
-        /// As given.
-        uri: String,
-    },
-    /// The account's identity cannot stand in From.
-    #[error("the identity {uri:?} cannot be used: {fault}")]
-    Identity {
-        /// As given.
-        uri: String,
-        /// What is wrong with it.
-        fault: UriError,
-    },
-    /// The event package cannot be asked for.
-    #[error(
-        "the Event value {event:?} does not name an event package; give a token such as `conference`"
-    )]
-    Event {
-        /// As given.
-        event: String,
-    },
-    /// There is no such account in this engine.
-    #[error("no such account")]
-    NoAccount,
-}
 
 /// Owner of everything that the standards say.
 #[derive(Debug)]
@@ -157,101 +118,6 @@ impl Engine {
         }
     }
 
-    /// Watches a conference: IM Session Identity or IM Group Identity (OMA-01…03, OMA-06).
-    ///
-    /// # Errors
-    /// When the URI is no SIP URI, or the account does not exist.
-    pub fn watch(
-        &mut self,
-        now: Duration,
-        account: AccountId,
-        conference: &str,
-    ) -> Result<WatchId, WatchError> {
-        self.begin(now, account, conference, Package::Conference(None), false)
-    }
-
-    /// Asks once for the state of a conference, without staying subscribed: the events of one NOTIFY, and the end
-    /// (RFC 6665 §4.4.3, SUB-69). A failure ends it; nothing is tried again.
-    ///
-    /// # Errors
-    /// As for [`Engine::watch`].
-    pub fn fetch(
-        &mut self,
-        now: Duration,
-        account: AccountId,
-        conference: &str,
-    ) -> Result<WatchId, WatchError> {
-        self.begin(now, account, conference, Package::Conference(None), true)
-    }
-
-    /// Subscribes to an event package that core does not read itself: its documents come out as [`What::Document`].
-    ///
-    /// # Errors
-    /// When the URI is no SIP URI, the Event value names no package, or the account does not exist.
-    pub fn watch_package(
-        &mut self,
-        now: Duration,
-        account: AccountId,
-        target: &str,
-        settings: impl Into<Arc<PackageSettings>>,
-    ) -> Result<WatchId, WatchError> {
-        let package = Package::other(settings.into())?;
-        self.begin(now, account, target, package, false)
-    }
-
-    /// Asks once for the state of a resource of another event package: [`Engine::fetch`] for [`Engine::watch_package`].
-    ///
-    /// # Errors
-    /// As for [`Engine::watch_package`].
-    pub fn fetch_package(
-        &mut self,
-        now: Duration,
-        account: AccountId,
-        target: &str,
-        settings: impl Into<Arc<PackageSettings>>,
-    ) -> Result<WatchId, WatchError> {
-        let package = Package::other(settings.into())?;
-        self.begin(now, account, target, package, true)
-    }
-
-    fn begin(
-        &mut self,
-        now: Duration,
-        account: AccountId,
-        target: &str,
-        package: Package,
-        once: bool,
-    ) -> Result<WatchId, WatchError> {
-        let now = self.at(now);
-        let uri = Uri::parse(target).map_err(|fault| WatchError::Uri {
-            uri: target.to_string(),
-            fault,
-        })?;
-        if !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) {
-            return Err(WatchError::Scheme {
-                uri: target.to_string(),
-            });
-        }
-        let Some(held) = self.accounts.get(&account) else {
-            return Err(WatchError::NoAccount);
-        };
-        let identity = &held.settings.identity;
-        if let Err(fault) = Uri::parse(identity) {
-            let uri = identity.clone();
-            return Err(WatchError::Identity { uri, fault });
-        }
-        let kind = self.capabilities.kind;
-        let watch = Watch::new(account, held, target, package, kind, once);
-        let id = WatchId(self.fresh_id());
-        let is_marked = watch.package.is_marked();
-        self.watches.insert(id, Box::new(watch));
-        if is_marked {
-            self.tell_lists(id, account, None);
-        }
-        self.with(now, id, |_, watch| watch.subscription.start(now));
-        Ok(id)
-    }
-
     /// The host's time, which does not go back.
     fn at(&mut self, now: Duration) -> Duration {
         self.latest = self.latest.max(now);
@@ -329,91 +195,6 @@ impl Engine {
     #[must_use]
     pub fn state(&self, id: WatchId) -> Option<State> {
         self.watches.get(&id).and_then(|watch| watch.state.clone())
-    }
-
-    /// State of every block-list source of an account, in order of precedence.
-    pub fn sources(&self, account: AccountId) -> impl Iterator<Item = SourceStatus<'_>> {
-        self.accounts
-            .get(&account)
-            .into_iter()
-            .flat_map(|account| account.lists.sources())
-    }
-
-    /// A block-list source is there and will report; until then its list is not known (SW-17).
-    pub fn add_source(&mut self, account: AccountId, source: &str) {
-        if let Some(held) = self.accounts.get_mut(&account) {
-            let changed = held.lists.configure(source);
-            self.remark(account, &changed);
-        }
-    }
-
-    /// A block-list source reported. Rosters are marked anew at once; the SIP side is not touched (XDM-80, SEC-15).
-    pub fn handle_block_list(&mut self, account: AccountId, source: &str, update: Update) {
-        let Some(held) = self.accounts.get_mut(&account) else {
-            return;
-        };
-        let changed = held.lists.set(source, update);
-        held.heard.insert(source.to_string());
-        for id in self.conferences_of(account) {
-            self.tell_lists(id, account, Some(source));
-        }
-        self.remark(account, &changed);
-    }
-
-    /// Tells the state of one source, or of all that have reported.
-    fn tell_lists(&mut self, id: WatchId, account: AccountId, only: Option<&str>) {
-        let Some(held) = self.accounts.get(&account) else {
-            return;
-        };
-        for status in held.lists.sources() {
-            if only.map_or_else(
-                || held.heard.contains(status.name),
-                |only| only == status.name,
-            ) {
-                self.events.push_back(Event {
-                    watch: id,
-                    what: What::BlockList {
-                        source: Arc::from(status.name),
-                        state: status.state,
-                        entries: status.entries,
-                        etag: status.etag.map(ToString::to_string),
-                    },
-                });
-            }
-        }
-    }
-
-    /// The conferences of an account that are still watched: nothing is told of one that has ended, nor of lists to
-    /// another event package.
-    fn conferences_of(&self, account: AccountId) -> Vec<WatchId> {
-        let mut ids: Vec<_> = self
-            .watches
-            .iter()
-            .filter(|(_, watch)| {
-                watch.account == account
-                    && watch.package.is_marked()
-                    && !watch.subscription.is_ended()
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        ids.sort_unstable();
-        ids
-    }
-
-    fn remark(&mut self, account: AccountId, changed: &Changed) {
-        for id in self.conferences_of(account) {
-            let (Some(watch), Some(held)) =
-                (self.watches.get_mut(&id), self.accounts.get(&account))
-            else {
-                continue;
-            };
-            let Some(roster) = watch.package.roster_mut() else {
-                continue;
-            };
-            for what in roster.remark(&held.lists, changed) {
-                self.tell(id, what);
-            }
-        }
     }
 
     /// A host reports a response, a failure or the end of a dialog.

@@ -1,9 +1,9 @@
 //! Requests sent once more: redirections, option tags, lives, challenges; and their bounds (RFC 3261 §8.1.3).
 
 use rollmark_core::account::AccountSettings;
-use rollmark_core::engine::{MAX_AGAIN, MAX_REDIRECTS};
-use rollmark_core::host::SendFailure;
-use rollmark_core::message::Headers;
+use rollmark_core::engine::{Engine, MAX_AGAIN, MAX_REDIRECTS, What};
+use rollmark_core::host::{Action, Capabilities, Fact, SendFailure};
+use rollmark_core::message::{Headers, Response};
 use rollmark_core::profile::{Kind, Mode, Plain, Profile, Registration};
 use rollmark_core::subscription::{EndReason, Shown};
 
@@ -388,4 +388,60 @@ fn retry_after_outlasts_the_subscription() {
         "the old one has expired"
     );
     assert_eq!(world.ended(), None);
+}
+
+/// SUB-19, SW-12: a host that owns dialogs is asked to make another one, with whom the redirection names.
+#[test]
+fn a_dialog_host_is_led_elsewhere() {
+    let mut engine = Engine::new(Capabilities::DIALOG, [1; 32]);
+    let settings = AccountSettings::new("sip:alice@example.org");
+    let account = engine.add_account(settings, crate::world::registration());
+    engine.watch(s(1), account, ROOM).unwrap();
+    let Some(Action::Subscribe { subscription, .. }) = engine.poll_action() else {
+        panic!("no SUBSCRIBE");
+    };
+    let response = |status, headers: &[(&str, &str)]| Response {
+        status,
+        reason: String::new(),
+        headers: headers.iter().copied().collect(),
+        body: Vec::new(),
+    };
+    engine.handle_fact(
+        s(1),
+        Fact::DialogResponse {
+            subscription,
+            response: response(302, &[("Contact", "<sip:other@x>")]),
+        },
+    );
+    assert_eq!(engine.poll_action(), Some(Action::Forget { subscription }));
+    let Some(Action::Subscribe {
+        subscription: second,
+        target,
+        ..
+    }) = engine.poll_action()
+    else {
+        panic!("it is not followed");
+    };
+    assert_eq!(target, "sip:other@x");
+    assert_ne!(second, subscription);
+    // A provisional response is no outcome.
+    let provisional = Fact::DialogResponse {
+        subscription: second,
+        response: response(180, &[]),
+    };
+    engine.handle_fact(s(1), provisional);
+    assert_eq!(engine.poll_action(), None);
+    let refused = Fact::DialogResponse {
+        subscription: second,
+        response: response(404, &[]),
+    };
+    engine.handle_fact(s(1), refused);
+    let end = std::iter::from_fn(|| engine.poll_event()).last().unwrap();
+    assert!(matches!(
+        end.what,
+        What::Ended {
+            reason: EndReason::NotFound,
+            status: Some(404)
+        }
+    ));
 }

@@ -84,6 +84,8 @@ impl World {
         let mut settings = AccountSettings::new("sip:me@example.com");
         settings.subscription.expires = *u.choose(&[3600, 3600, 60, 1])?;
         settings.subscription.retry_unreachable = u.arbitrary()?;
+        settings.subscription.suppress = u.arbitrary()?;
+        settings.anonymous = u.arbitrary()?;
         if u.arbitrary()? {
             settings.credentials = Some(Credentials {
                 username: "me".into(),
@@ -115,17 +117,19 @@ impl World {
             allowed: 0,
             said: Vec::new(),
         };
-        world.watch();
+        world.watch(false);
         world.settle();
         Ok(world)
     }
 
-    fn watch(&mut self) {
+    fn watch(&mut self, once: bool) {
         let uri = format!("sip:room{}@example.com", self.conferences.len());
-        let id = self
-            .engine
-            .watch(self.now, self.account, &uri)
-            .expect("a SIP URI can be watched");
+        let id = if once {
+            self.engine.fetch(self.now, self.account, &uri)
+        } else {
+            self.engine.watch(self.now, self.account, &uri)
+        }
+        .expect("a SIP URI can be watched");
         self.by_target.insert(uri, id);
         self.conferences.push(id);
     }
@@ -140,8 +144,11 @@ impl World {
             4..=8 => self.respond(u)?,
             9..=15 => self.notify(u)?,
             16 => self.allowing(2, |world| {
-                world.say("flow lost".into());
+                world.say("flow lost, asked anew".into());
                 world.engine.handle_fact(world.now, Fact::FlowLost);
+                for id in world.engine.watches() {
+                    world.engine.refresh(world.now, id);
+                }
             }),
             17 => {
                 let list = *u.choose(&["sip:bob@x\nsip:eve@x", "", "sip:%%", "sip:bob@X"])?;
@@ -160,7 +167,10 @@ impl World {
                 self.say(format!("block list {update:?}"));
                 self.engine.handle_block_list(self.account, "list", update);
             }
-            18 if self.conferences.len() < 3 => self.watch(),
+            18 if self.conferences.len() < 3 => {
+                let once = u.ratio(1, 4)?;
+                self.watch(once);
+            }
             18 => {
                 let id = *u.choose(&self.conferences)?;
                 self.say(format!("remove {id:?}"));

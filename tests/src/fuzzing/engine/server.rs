@@ -8,12 +8,15 @@ use rollmark_core::subscription::Shown;
 use super::{Dialog, World};
 
 const SERVER: &str = "<sip:focus@192.0.2.1>;isfocus";
+/// Places to be redirected to.
+const MORE: &str =
+    "<sip:a@a.example.com>;q=0.1, <sip:b@b.example.com>, <sips:c@c.example.com>, <tel:+1>";
 
 impl World {
     pub(super) fn respond(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let status = *u.choose(&[
             200, 200, 200, 202, 204, 401, 407, 401, 423, 403, 404, 408, 480, 481, 489, 500, 503,
-            600, 603, 302, 100, 999,
+            600, 603, 302, 301, 420, 421, 100, 999,
         ])?;
         let failure = match u.int_in_range(0..=9)? {
             0 => Some(SendFailure::NoAnswer),
@@ -24,7 +27,7 @@ impl World {
         let tag = *u.choose(&["f1", "f1", "f1", "f2", ""])?;
         headers.push("To", format!("<sip:c@x>;tag={tag}"));
         if u.ratio(7, 8)? {
-            headers.push("Contact", *u.choose(&[SERVER, SERVER, "*", "<x>"])?);
+            headers.push("Contact", *u.choose(&[SERVER, SERVER, MORE, "*", "<x>"])?);
         }
         let seconds = [
             "0",
