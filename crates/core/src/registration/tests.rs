@@ -300,3 +300,35 @@ fn an_ended_registration_has_no_routes() {
     assert_eq!(registration.service_route, None);
     assert_eq!(registration.sip_core(), (SipCore::Sip, Evidence::Unknown));
 }
+
+proptest::proptest! {
+    /// SEC-18: any answer is read without fault, within its limits, and nothing is kept that is no URI.
+    #[test]
+    fn no_answer_makes_the_reader_fail(
+        lines in proptest::collection::vec(
+            (
+                proptest::sample::select(vec![
+                    "Service-Route", "Path", "P-Associated-URI", "Contact", "m", "Expires", "Require",
+                ]),
+                "(<|>|sip:|tel:|a@b|;|,|\"|=|expires|pub-gruu|[0-9]{1,12}|lr|outbound|é|\\PC){0,20}",
+            ),
+            0..12,
+        ),
+    ) {
+        let headers: Headers = lines.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut registration = Registration::default();
+        registration.handle_answer(&headers, CONTACT, Some(INSTANCE), 600);
+        let route = registration.service_route.clone().unwrap_or_default();
+        let associated = registration.associated.clone().unwrap_or_default();
+        proptest::prop_assert!(route.len() <= answer::MAX_VALUES && associated.len() <= answer::MAX_VALUES);
+        for uri in associated.iter().chain(&registration.public_gruu) {
+            proptest::prop_assert!(Uri::parse(uri).is_ok(), "{uri:?}");
+        }
+        for element in route {
+            let address = crate::header::Address::parse(&element);
+            proptest::prop_assert!(address.is_some(), "{element:?}");
+        }
+        let active = registration.state == RegistrationState::Active;
+        proptest::prop_assert_eq!(active, registration.expires != Some(0));
+    }
+}
