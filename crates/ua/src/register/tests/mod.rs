@@ -4,6 +4,7 @@ use data_encoding::BASE64;
 use milenage::Milenage;
 use rollmark::core::digest::Secret;
 use rollmark::core::message::Headers;
+use rollmark::core::registration::Mechanism;
 
 use super::*;
 use crate::aka::Sim;
