@@ -50,6 +50,11 @@ fn any_sequence_of_documents_gives_the_roster_of_the_oracle() {
 }
 
 #[test]
+fn any_policy_is_read_and_its_verdicts_hold_what_they_say() {
+    run("rules", 20_000);
+}
+
+#[test]
 fn no_sequence_of_inputs_breaks_the_engine() {
     run("engine_inputs", 3_000);
 }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Unblock(crate::xdm::args::Edit),
     /// Says whether a roster URI and a block-list entry denote the same user, and why
     Match(Match),
+    /// Says what the rules of a common-policy document come to for each URI, and why
+    Rules(Rules),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -104,7 +106,7 @@ pub(crate) struct Watch {
     /// The kind of SIP core [default: auto with --aka-file, else sip]
     #[arg(long, value_enum)]
     pub(crate) mode: Option<Mode>,
-    /// Block list in a file: plain lines or resource-lists XML (may be repeated)
+    /// Block list in a file: plain lines, resource-lists or common-policy XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,
     /// XCAP root of the XDMS that holds your block list
@@ -138,7 +140,7 @@ pub(crate) struct Roster {
     /// conference-info documents, as bodies of consecutive NOTIFYs; @resubscribe among them begins a new subscription
     #[arg(required = true, value_name = "DOC")]
     pub(crate) documents: Vec<PathBuf>,
-    /// Block list in a file: plain lines or resource-lists XML (may be repeated)
+    /// Block list in a file: plain lines, resource-lists or common-policy XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,
     /// Your public identity: your own row is never blocked
@@ -166,6 +168,24 @@ pub(crate) struct Match {
     /// Entry of a block list
     #[arg(allow_hyphen_values = true)]
     pub(crate) entry: String,
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rules {
+    /// common-policy document: access-rules, pres-rules, pocrules
+    pub(crate) rules: PathBuf,
+    /// URIs of users
+    #[arg(required = true, value_name = "URI")]
+    pub(crate) uris: Vec<String>,
+    /// File with the members of an external list, by its anchor or its name (may be repeated)
+    #[arg(long, value_name = "NAME=FILE", value_parser = crate::rules::list_file)]
+    pub(crate) list: Vec<crate::rules::ListFile>,
+    /// When, for rules that hold only for a while: a time of RFC 3339; without it now
+    #[arg(long, value_name = "TIME", value_parser = crate::rules::time)]
+    pub(crate) at: Option<rollmark::core::wall_time::WallTime>,
     /// One JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
         path: PathBuf,
         error: std::io::Error,
     },
+    #[error("the rules {path} cannot be used: {error}; give a common-policy document", path = .path.display())]
+    Rules { path: PathBuf, error: String },
     #[error("standard output cannot be written: {0}; nothing is complete there")]
     Output(std::io::Error),
     #[error("XCAP: {0}")]

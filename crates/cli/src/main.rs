@@ -8,6 +8,7 @@ mod matching;
 mod offline;
 mod offline_text;
 mod registration;
+mod rules;
 mod show;
 mod source;
 mod text;
@@ -34,6 +35,7 @@ async fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Watch(watch) => watch::run(&watch).await,
         Command::Roster(roster) => offline::run(&roster).await,
+        Command::Rules(rules) => rules::run(&rules),
         Command::Match(pair) => matching::run(&pair),
         Command::Xdm(xdm) => xdm::run(&xdm).await,
         Command::Block(edit) => xdm::block(&edit).await,

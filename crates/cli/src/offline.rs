@@ -88,12 +88,13 @@ async fn lists(args: &Args) -> BlockLists {
     let mut lists = BlockLists::new(IdentityRules::default());
     lists.match_endpoints(args.match_endpoints);
     lists.set_own(args.me.as_slice());
+    lists.set_wall_time(crate::rules::now());
     for path in &args.block_list {
         let mut source = source::file(path.clone(), args.me.as_deref(), &mut FirstNews::default());
         let update = source.next().await;
         if update.state == SourceState::Incomplete {
             eprintln!(
-                "rollmark: block list: {} refers to what cannot be read offline; whoever is not in the rest is shown as unknown",
+                "rollmark: block list: {} refers to what cannot be read offline; whom that may block is shown as unknown",
                 crate::text::safe(&path.display().to_string())
             );
         }
@@ -103,7 +104,7 @@ async fn lists(args: &Args) -> BlockLists {
 }
 
 /// Reads a document, but not more of it than is needed to see that it is over the limit.
-fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(bound).read_to_end(&mut body)?;

@@ -187,7 +187,11 @@ pub(crate) fn why(mark: &Mark) -> String {
         return "BLOCKED".into();
     };
     let what = match (&by.list, &by.rule) {
-        (Some(list), _) => format!("entry {} of {}", safe(&by.entry), safe(list)),
+        (Some(list), Some(rule)) => {
+            let (rule, entry) = (safe(rule), safe(&by.entry));
+            format!("rule {rule} ({entry} on the list {})", safe(list))
+        }
+        (Some(list), None) => format!("entry {} of {}", safe(&by.entry), safe(list)),
         (None, Some(rule)) => format!("rule {} ({})", safe(rule), safe(&by.entry)),
         (None, None) => format!("entry {}", safe(&by.entry)),
     };

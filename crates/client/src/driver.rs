@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{Engine, WatchError, WatchId, What};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::profile::Registration;
+use rollmark_core::wall_time::WallTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -85,6 +86,7 @@ pub(crate) fn start(
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("the system gives no randomness");
     let mut engine = Engine::new(capabilities, seed);
+    engine.set_wall_time(Duration::ZERO, wall_time());
     let account = engine.add_account(account, Registration::default());
     let (actions, action_inbox) = mpsc::unbounded_channel();
     let (reports, report_inbox) = mpsc::unbounded_channel();
@@ -172,6 +174,9 @@ impl Driver {
                 },
                 () = sleep => {
                     let now = self.now();
+                    if self.engine.wants_wall_time(now) {
+                        self.engine.set_wall_time(now, wall_time());
+                    }
                     self.engine.handle_timeout(now);
                 }
             }
@@ -194,6 +199,13 @@ impl Driver {
                 self.feeds.push(feed);
             }
             Command::BlockList(account, source, update) => {
+                if update
+                    .list
+                    .as_ref()
+                    .is_some_and(|list| list.rules.is_some())
+                {
+                    self.engine.set_wall_time(now, wall_time());
+                }
                 self.engine.handle_block_list(account, &source, update);
             }
             Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
@@ -292,6 +304,12 @@ impl Driver {
             consumer.tell(at, What::Roster(roster.rows().collect()));
         }
     }
+}
+
+/// What time it is, for rules that hold only for a while.
+fn wall_time() -> WallTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    WallTime::from_unix(since.unwrap_or_default())
 }
 
 /// How long the driver works on proper ends after its last handle is gone.

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::blocklist::BlockLists;
+use crate::blocklist::rules::RuleSettings;
 use crate::conference;
 use crate::digest::Credentials;
 use crate::profile::{Plain, Profile, Registration};
@@ -47,6 +48,8 @@ pub struct AccountSettings {
     pub anonymous: bool,
     /// Endpoint URIs take part in block matching (URI-20).
     pub match_endpoints: bool,
+    /// How rules of block lists are read (XDM-61, XDM-69).
+    pub rules: RuleSettings,
 }
 
 impl AccountSettings {
@@ -63,6 +66,7 @@ impl AccountSettings {
             sources: Vec::new(),
             anonymous: false,
             match_endpoints: false,
+            rules: RuleSettings::default(),
         }
     }
 }
@@ -86,6 +90,7 @@ impl Account {
     pub(crate) fn new(settings: AccountSettings, registration: Registration) -> Self {
         let mut lists = BlockLists::new(IdentityRules::default());
         lists.match_endpoints(settings.match_endpoints);
+        lists.set_rule_settings(settings.rules.clone());
         let mut own: Vec<&str> = Vec::with_capacity(1 + settings.also.len());
         own.push(&settings.identity);
         own.extend(settings.also.iter().map(String::as_str));

@@ -9,6 +9,7 @@ mod engine;
 mod headers;
 mod markup;
 mod reader;
+mod rules;
 mod short;
 mod uris;
 
@@ -16,6 +17,7 @@ pub use documents::documents;
 pub use engine::engine_inputs;
 pub use headers::headers;
 pub use reader::{Verdict, compare_with_roxmltree, reader_events, reader_well_formed};
+pub use rules::rules;
 pub use short::{Shape, inputs};
 pub use uris::uri_pair;
 
@@ -31,7 +33,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target {
         name: "reader_well_formed",
         check: reader_well_formed,
@@ -56,6 +58,11 @@ pub const TARGETS: [Target; 6] = [
         name: "headers",
         check: headers,
         shape: Shape::Headers,
+    },
+    Target {
+        name: "rules",
+        check: rules,
+        shape: Shape::Choices { longest: 300 },
     },
     Target {
         name: "engine_inputs",

@@ -4,6 +4,7 @@ use rollmark_core::blocklist::{BlockList, Entry};
 
 use crate::document::{DocumentError, MAX_DOCUMENT};
 use crate::resource_lists;
+use crate::rules::{self, RulesError};
 
 /// Why a block-list file cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -20,9 +21,12 @@ pub enum FileError {
     /// XML that cannot be read.
     #[error(transparent)]
     Document(DocumentError),
+    /// Rules that cannot be read.
+    #[error(transparent)]
+    Rules(RulesError),
     /// XML of a kind that no block list is read from.
     #[error(
-        "no block list can be read from a document with root element {root:?}: give plain lines or resource-lists"
+        "no block list can be read from a document with root element {root:?}: give plain lines, resource-lists or common-policy rules"
     )]
     UnsupportedDocument {
         /// `{namespace}name` of the root element.
@@ -33,19 +37,22 @@ pub enum FileError {
 /// Reads a block-list file.
 ///
 /// A file whose first character is `<` is XML: a resource-lists document, read as [`resource_lists::parse`]
-/// says. Any other is plain lines: UTF-8, one URI a line; blanks at both ends, CR, empty lines and lines that
-/// begin with `#` are passed over. An empty file is an empty list.
+/// says, or rules, read as [`rules::parse`] says. Any other is plain lines: UTF-8, one URI a line; blanks at both ends,
+/// CR, empty lines and lines that begin with `#` are passed over. An empty file is an empty list.
 pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileError> {
     if octets.len() > MAX_DOCUMENT {
         return Err(FileError::TooLarge);
     }
-    let bare = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-    if bare.trim_ascii_start().starts_with(b"<") {
-        return resource_lists::parse(octets, own_xui).map_err(|error| match error {
-            DocumentError::Root { found, .. } => FileError::UnsupportedDocument { root: found },
-            error => FileError::Document(error),
-        });
+    if is_utf16(octets) {
+        return parse_rules(octets);
     }
+    if is_xml(octets) {
+        return match resource_lists::parse(octets, own_xui) {
+            Err(DocumentError::Root { .. }) => parse_rules(octets),
+            list => list.map_err(FileError::Document),
+        };
+    }
+    let bare = bare(octets);
     let text = std::str::from_utf8(bare).map_err(|error| FileError::NotUtf8 {
         line: 1 + bare
             .iter()
@@ -66,6 +73,31 @@ pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileErro
         complete: true,
         rules: None,
     })
+}
+
+fn parse_rules(octets: &[u8]) -> Result<BlockList, FileError> {
+    match rules::parse(octets) {
+        Ok(set) => Ok(rules::block_list(set)),
+        Err(RulesError::Document(DocumentError::Root { found, .. })) => {
+            Err(FileError::UnsupportedDocument { root: found })
+        }
+        Err(error) => Err(FileError::Rules(error)),
+    }
+}
+
+/// True for what is XML and not plain lines.
+pub(crate) fn is_xml(octets: &[u8]) -> bool {
+    is_utf16(octets) || bare(octets).trim_ascii_start().starts_with(b"<")
+}
+
+/// The octets behind a byte order mark.
+fn bare(octets: &[u8]) -> &[u8] {
+    octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets)
+}
+
+/// True for octets that begin with a byte order mark of UTF-16: a policy may, plain lines may not (SEC-08).
+fn is_utf16(octets: &[u8]) -> bool {
+    octets.starts_with(b"\xff\xfe") || octets.starts_with(b"\xfe\xff")
 }
 
 #[cfg(test)]
@@ -101,14 +133,46 @@ mod tests {
         }
     }
 
+    /// XDM-68: rules are a list of their own kind, whole unless they refer to lists elsewhere (XDM-52).
+    #[test]
+    fn rules_are_recognised_by_their_root() {
+        let ruleset = |rules: &str| {
+            format!(
+                "<cr:ruleset xmlns:cr='{}' xmlns:ocp='{}'>{rules}</cr:ruleset>",
+                rules::NAMESPACE,
+                rules::OMA_COMMON_POLICY
+            )
+        };
+        let external = "<cr:rule id='a'><cr:conditions><ocp:external-list><ocp:entry anc='x'/></ocp:external-list>\
+                        </cr:conditions></cr:rule>";
+        let utf16 = |text: &str| -> Vec<u8> {
+            let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+            units.flat_map(u16::to_be_bytes).collect()
+        };
+        for (text, count, complete) in [
+            (ruleset(""), 0, true),
+            (ruleset("<cr:rule id='a'/>"), 1, true),
+            (ruleset(external), 1, false),
+        ] {
+            for octets in [text.clone().into_bytes(), utf16(&text)] {
+                let list = parse(&octets, None).unwrap();
+                let set = list.rules.expect("rules");
+                assert_eq!((set.rules.len(), set.is_complete()), (count, complete));
+                assert!(list.entries.is_empty() && list.complete);
+            }
+        }
+    }
+
     #[test]
     fn a_file_that_cannot_be_used_says_why() {
-        let ruleset = br#"<cr:ruleset xmlns:cr="urn:ietf:params:xml:ns:common-policy"/>"#;
-        let error = parse(ruleset, None).unwrap_err();
+        let other = br#"<c:conference xmlns:c="urn:x"/>"#;
+        let error = parse(other, None).unwrap_err();
         assert!(
-            matches!(&error, FileError::UnsupportedDocument { root } if root == "{urn:ietf:params:xml:ns:common-policy}ruleset"),
+            matches!(&error, FileError::UnsupportedDocument { root } if root == "{urn:x}conference"),
             "{error}"
         );
+        let error = parse(b"\xff\xfea\0", None).unwrap_err();
+        assert!(matches!(error, FileError::Rules(_)), "{error}");
         let error = parse(b"sip:a@x\nsip:b@x\n\xff\n", None).unwrap_err();
         assert!(matches!(error, FileError::NotUtf8 { line: 3 }), "{error}");
         let error = parse(b"<resource-lists>", None).unwrap_err();

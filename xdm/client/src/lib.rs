@@ -14,6 +14,7 @@ pub mod client;
 mod connection;
 pub mod document;
 pub mod edit;
+pub mod external_list;
 pub mod file;
 #[cfg(feature = "reqwest")]
 mod http;

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use rollmark_core::blocklist::BlockList;
 use rollmark_core::blocklist::rules::{
     Actions, AllowInvite, Condition, Except, ExternalList, Interval, Members, Rule, RuleSet,
     Services, SubHandling, Who,
 };
-use rollmark_core::blocklist::{BlockList, SourceState};
 use rollmark_core::wall_time::WallTime;
 
 use crate::document::{Document, DocumentError, Element, Id, MAX_DOCUMENT};
@@ -83,22 +83,14 @@ pub fn parse(octets: &[u8]) -> Result<RuleSet, RulesError> {
     Ok(set)
 }
 
-/// The rules as a block list of their own, whole but for external lists; with its state (XDM-52).
+/// The rules as a block list. Its lack of external lists is in the rules (XDM-52).
 #[must_use]
-pub fn block_list(set: RuleSet) -> (BlockList, SourceState) {
-    let state = if !set.is_complete() {
-        SourceState::Incomplete
-    } else if set.rules.is_empty() {
-        SourceState::Empty
-    } else {
-        SourceState::Fresh
-    };
-    let list = BlockList {
+pub fn block_list(set: RuleSet) -> BlockList {
+    BlockList {
         entries: Vec::new(),
         complete: true,
         rules: Some(Arc::new(set)),
-    };
-    (list, state)
+    }
 }
 
 /// The members of an external list, as read from its document.

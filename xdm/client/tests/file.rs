@@ -84,7 +84,7 @@ async fn a_file_is_followed_through_its_changes() {
     file.write("# back\nsip:bob@x\nsip:ellen@x\n");
     assert_eq!(shown(&next(&mut source).await), (SourceState::Fresh, None));
 
-    file.write("<rules xmlns='urn:x'/>");
+    file.write("<policy xmlns='urn:x'/>");
     assert_eq!(shown(&next(&mut source).await), (SourceState::Stale, None));
-    assert!(source.last_error().unwrap().contains("{urn:x}rules"));
+    assert!(source.last_error().unwrap().contains("{urn:x}policy"));
 }

@@ -10,6 +10,7 @@ mod sources;
 pub(crate) use class::Class;
 pub use list::{BlockList, Entry, SourceState, Update};
 pub use mark::{BlockedBy, Candidates, Mark, Via};
+use sources::shown;
 pub use sources::{BlockLists, Changed, SourceStatus};
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 //! All sources of block lists together: their content, indexed by identity, and what it says of a user (OMA-17, XDM-32).
+//! What their rules say is asked where there are any.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -9,8 +10,10 @@ use hashbrown::hash_map::Entry as Slot;
 use hashbrown::{HashMap, HashSet};
 
 use super::class::{self, Class};
+use super::rules::{Outcome, Requester, RuleSet, RuleSettings, Rules};
 use super::{BlockedBy, Candidates, Entry, Mark, SourceState, Update, Via};
 use crate::uri::{Form, Identity, IdentityRules, Scheme, Step, Steps, Uri, identity};
+use crate::wall_time::WallTime;
 
 /// Any number of named sources in configured order, and the IM user's own identities.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,8 @@ pub struct BlockLists {
     sources: Vec<Source>,
     own: HashSet<String>,
     own_classes: HashSet<Class>,
+    rule_settings: RuleSettings,
+    wall_time: Option<WallTime>,
 }
 
 /// What a change can have done to marks.
@@ -38,7 +43,7 @@ pub struct SourceStatus<'a> {
     pub name: &'a str,
     /// State of its last update; [`SourceState::Unavailable`] before the first.
     pub state: SourceState,
-    /// Entries held, as the source lists them.
+    /// Entries held, as the source lists them; rules count as entries.
     pub entries: usize,
     /// Entity tag of the document held.
     pub etag: Option<&'a str>,
@@ -62,6 +67,14 @@ struct Held {
     classes: HashSet<Class>,
     entries: usize,
     complete: bool,
+    rules: Option<HeldRules>,
+}
+
+/// The rules of a source, as read and ready.
+#[derive(Clone, Debug)]
+struct HeldRules {
+    set: Arc<RuleSet>,
+    ready: Rules,
 }
 
 /// The first entry of a source for one identity.
@@ -92,6 +105,72 @@ impl BlockLists {
         self.match_endpoints
     }
 
+    /// How rules are read.
+    pub fn set_rule_settings(&mut self, settings: RuleSettings) -> Changed {
+        if settings == self.rule_settings {
+            return Changed::Identities(Vec::new());
+        }
+        self.rule_settings = settings;
+        for held in self
+            .sources
+            .iter_mut()
+            .filter_map(|source| source.held.as_mut())
+        {
+            if let Some(rules) = &mut held.rules {
+                rules.ready = Rules::new(&rules.set, &self.rule_settings, &self.rules);
+            }
+        }
+        self.changed_rules()
+    }
+
+    /// Tells the wall time, on which rules with a validity depend (XDM-60). Until it is told their outcome is unknown.
+    pub fn set_wall_time(&mut self, now: WallTime) -> Changed {
+        let before = self.wall_time.replace(now);
+        let same = match before {
+            Some(before) => self
+                .next_boundary_after(before.min(now))
+                .is_none_or(|at| at > before.max(now)),
+            None => self
+                .next_boundary_after(WallTime::from_unix_millis(i64::MIN))
+                .is_none(),
+        };
+        if same {
+            Changed::Identities(Vec::new())
+        } else {
+            self.changed_rules()
+        }
+    }
+
+    /// The first moment after the wall time last told at which a mark can change by itself: [`Self::set_wall_time`] is to
+    /// be called then.
+    #[must_use]
+    pub fn next_boundary(&self) -> Option<WallTime> {
+        self.next_boundary_after(self.wall_time?)
+    }
+
+    fn next_boundary_after(&self, now: WallTime) -> Option<WallTime> {
+        self.rules()
+            .filter_map(|rules| rules.next_boundary(now))
+            .min()
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Rules> {
+        let held = self
+            .sources
+            .iter()
+            .filter_map(|source| source.held.as_ref());
+        held.filter_map(|held| Some(&held.rules.as_ref()?.ready))
+    }
+
+    /// Who is concerned when rules change: everybody, if there are any.
+    fn changed_rules(&self) -> Changed {
+        if self.rules().next().is_some() {
+            Changed::Everything
+        } else {
+            Changed::Identities(Vec::new())
+        }
+    }
+
     /// Sets up a source at the end of the order, if there is none of this name. It counts as configured at once: until
     /// its first update nobody is clear.
     pub fn configure(&mut self, source: &str) -> Changed {
@@ -113,31 +192,34 @@ impl BlockLists {
     pub fn set(&mut self, source: &str, update: Update) -> Changed {
         let before = self.all_whole();
         self.configure(source);
-        let rules = self.rules;
-        let identities = match self.sources.iter_mut().find(|s| *s.name == *source) {
-            Some(source) => source.update(update, &rules),
-            None => Vec::new(),
+        let (rules, settings) = (self.rules, &self.rule_settings);
+        let changed = match self.sources.iter_mut().find(|s| *s.name == *source) {
+            Some(source) => source.update(update, &rules, settings),
+            None => Changed::Identities(Vec::new()),
         };
-        self.changed(before, identities)
+        match changed {
+            Changed::Identities(identities) => self.changed(before, identities),
+            Changed::Everything => Changed::Everything,
+        }
     }
 
     /// Removes a source with all it held.
     pub fn remove(&mut self, source: &str) -> Changed {
         let before = self.all_whole();
         let mut identities = Vec::new();
+        let mut rules = None;
         self.sources.retain_mut(|s| {
             let goes = *s.name == *source;
             if goes {
-                identities = s
-                    .held
-                    .take()
-                    .unwrap_or_default()
-                    .index
-                    .into_keys()
-                    .collect();
+                let held = s.held.take().unwrap_or_default();
+                identities = held.index.into_keys().collect();
+                rules = held.rules;
             }
             !goes
         });
+        if rules.is_some() {
+            return Changed::Everything;
+        }
         self.changed(before, identities)
     }
 
@@ -198,7 +280,7 @@ impl BlockLists {
                     held.is_some_and(|held| held.classes.contains(&class))
                 });
         }
-        if listed {
+        if listed || self.rules().next().is_some() {
             return self.judge(user);
         }
         // No identity of the user is on any list, whatever it is.
@@ -211,19 +293,25 @@ impl BlockLists {
         }
     }
 
-    /// The verdict by identities.
+    /// The verdict by identities and rules.
     fn judge(&self, user: &Candidates<'_>) -> Mark {
         let entity = self.identity(user.entity);
         if user.yours || self.own.contains(&entity.canonical) {
             return Mark::Own;
         }
-        if user.anonymous || entity.form == Form::Anonymous {
-            return Mark::Anonymous;
+        let anonymous = user.anonymous || entity.form == Form::Anonymous;
+        let found = if anonymous {
+            // Only a rule for anonymous users can mean him (XDM-71).
+            self.judge_by_rules(None, &Requester::anonymous(), &[Via::Entity])
+        } else {
+            self.judge_known(entity, user)
+        };
+        match found {
+            Found::Blocked(by) => Mark::Blocked(Arc::new(by)),
+            _ if anonymous => Mark::Anonymous,
+            Found::Open => Mark::Unknown,
+            Found::Nothing => self.unlisted(),
         }
-        if let Some(by) = self.blocked_by(entity, user) {
-            return Mark::Blocked(Arc::new(by));
-        }
-        self.unlisted()
     }
 
     /// The verdict on somebody who is on no list.
@@ -240,31 +328,76 @@ impl BlockLists {
         identities.iter().map(|text| class::of_canonical(text))
     }
 
-    fn blocked_by(&self, entity: Identity, user: &Candidates<'_>) -> Option<BlockedBy> {
+    fn judge_known(&self, entity: Identity, user: &Candidates<'_>) -> Found {
         let aors = user.associated_aors.iter();
-        let endpoints = user.endpoints.iter().filter(|_| self.match_endpoints);
+        let endpoints = user
+            .endpoints
+            .iter()
+            .filter(|uri| self.match_endpoints && names_a_user(uri));
         let mut candidates = Vec::with_capacity(1 + user.associated_aors.len());
         candidates.push((Via::Entity, entity));
-        candidates.extend(aors.map(|uri| (Via::AssociatedAor, self.identity(uri))));
+        candidates.extend(
+            aors.clone()
+                .map(|uri| (Via::AssociatedAor, self.identity(uri))),
+        );
         candidates.extend(
             endpoints
-                .filter(|uri| names_a_user(uri))
+                .clone()
                 .map(|uri| (Via::Endpoint, self.identity(uri))),
         );
-        self.sources.iter().find_map(|source| {
-            let index = &source.held.as_ref()?.index;
-            let (via, candidate, blocking) = candidates.iter().find_map(|(via, candidate)| {
-                Some((*via, candidate, index.get(&candidate.canonical)?))
-            })?;
-            Some(BlockedBy {
-                source: source.name.clone(),
-                list: blocking.entry.list.clone(),
-                rule: blocking.entry.rule.clone(),
-                entry: shown(&blocking.entry.uri, blocking.steps),
-                via,
-                steps: blocking.steps.union(candidate.steps),
-            })
-        })
+        if self.rules().next().is_none() {
+            return self.judge_by_rules(Some(&candidates), &Requester::default(), &[]);
+        }
+        let uris = core::iter::once(&user.entity).chain(aors).chain(endpoints);
+        let requester = Requester::new(uris.copied(), &self.rules);
+        let vias: Vec<Via> = candidates.iter().map(|(via, _)| *via).collect();
+        self.judge_by_rules(Some(&candidates), &requester, &vias)
+    }
+
+    /// The first source that blocks: by an entry for one of `candidates`, or by its rules. `vias` says what the URIs of
+    /// `requester` are.
+    fn judge_by_rules(
+        &self,
+        candidates: Option<&[(Via, Identity)]>,
+        requester: &Requester,
+        vias: &[Via],
+    ) -> Found {
+        let mut found = Found::Nothing;
+        for source in &self.sources {
+            let Some(held) = &source.held else {
+                continue;
+            };
+            let entry = candidates.and_then(|candidates| held.entry_for(candidates));
+            if let Some((via, steps, blocking)) = entry {
+                return Found::Blocked(BlockedBy {
+                    source: source.name.clone(),
+                    list: blocking.entry.list.clone(),
+                    rule: blocking.entry.rule.clone(),
+                    entry: shown(&blocking.entry.uri, blocking.steps),
+                    via,
+                    steps: blocking.steps.union(steps),
+                });
+            }
+            let Some(rules) = &held.rules else {
+                continue;
+            };
+            let verdict = rules.ready.evaluate(requester, self.wall_time);
+            let blocks = verdict.blocks(self.rule_settings.polite_block);
+            if let Some(by) = verdict.deciding.filter(|_| blocks) {
+                return Found::Blocked(BlockedBy {
+                    source: source.name.clone(),
+                    list: by.list,
+                    rule: Some(by.rule),
+                    entry: by.entry,
+                    via: vias.get(by.uri).copied().unwrap_or(Via::Entity),
+                    steps: by.steps,
+                });
+            }
+            if verdict.outcome == Outcome::Unknown {
+                found = Found::Open;
+            }
+        }
+        found
     }
 
     /// True when absence from the lists proves something.
@@ -281,32 +414,64 @@ impl BlockLists {
     }
 }
 
+/// What the sources say of a user.
+enum Found {
+    Blocked(BlockedBy),
+    /// Rules whose outcome is unknown.
+    Open,
+    Nothing,
+}
+
 impl Source {
     /// Takes an update; gives the identities that are blocked now and were not, the other way round, or by another
-    /// entry than before.
-    fn update(&mut self, update: Update, rules: &IdentityRules) -> Vec<String> {
+    /// entry than before, and everybody when rules change.
+    fn update(
+        &mut self,
+        update: Update,
+        rules: &IdentityRules,
+        settings: &RuleSettings,
+    ) -> Changed {
         if update.etag.is_some() || update.list.is_some() {
             self.etag = update.etag;
         }
         self.state = update.state;
         let mut changed = Vec::new();
+        let mut new_rules = false;
         let news = update.list.is_some();
         if let Some(list) = update.list {
-            let held = Held::new(list.entries, list.complete, rules);
             let before = self.held.take().unwrap_or_default();
+            let mut held = Held::new(list.entries, list.complete, rules);
+            let set = |rules: &Option<HeldRules>| rules.as_ref().map(|rules| rules.set.clone());
+            new_rules = set(&before.rules) != list.rules;
+            held.rules = if new_rules {
+                list.rules.map(|set| HeldRules {
+                    ready: Rules::new(&set, settings, rules),
+                    set,
+                })
+            } else {
+                before.rules
+            };
+            held.entries += held.rules.as_ref().map_or(0, |rules| rules.ready.len());
             changed = differences(&before.index, &held.index);
             self.held = Some(held);
         } else if update.state == SourceState::Empty && self.held.is_none() {
             self.held = Some(Held::new(Vec::new(), true, rules));
         }
         let complete = self.held.as_ref().is_some_and(|held| held.complete);
+        // Of rules it is said for each user what their open lists mean for him.
+        let rules = self.held.as_ref().is_some_and(|held| held.rules.is_some());
         self.whole = match update.state {
             SourceState::Fresh | SourceState::Empty => complete,
             SourceState::Stale if news => complete,
             SourceState::Stale => self.whole,
+            SourceState::Incomplete if rules => complete,
             SourceState::Incomplete | SourceState::Unavailable => false,
         };
-        changed
+        if new_rules {
+            Changed::Everything
+        } else {
+            Changed::Identities(changed)
+        }
     }
 }
 
@@ -331,7 +496,16 @@ impl Held {
             index,
             entries,
             complete,
+            rules: None,
         }
+    }
+
+    /// The entry for the first of some identities that has one, and what was done to that identity.
+    fn entry_for(&self, candidates: &[(Via, Identity)]) -> Option<(Via, Steps, &Blocking)> {
+        candidates.iter().find_map(|(via, candidate)| {
+            let blocking = self.index.get(&candidate.canonical)?;
+            Some((*via, candidate.steps, blocking))
+        })
     }
 }
 
@@ -358,8 +532,8 @@ fn names_a_user(uri: &str) -> bool {
     Uri::parse(uri.trim()).is_ok_and(|uri| uri.user().is_some() || uri.scheme() == Scheme::Tel)
 }
 
-/// The entry as it may be shown.
-fn shown(entry: &Arc<str>, steps: Steps) -> Arc<str> {
+/// The entry as it may be shown: without a password (URI-06).
+pub(super) fn shown(entry: &Arc<str>, steps: Steps) -> Arc<str> {
     if !steps.contains(Step::StripPassword) {
         return entry.clone();
     }

@@ -36,6 +36,7 @@ impl Engine {
             self.tell_lists(id, account, Some(source));
         }
         self.remark(account, &changed);
+        self.arm_rules();
     }
 
     /// Tells the state of one source, or of all that have reported.
@@ -78,7 +79,7 @@ impl Engine {
         ids
     }
 
-    fn remark(&mut self, account: AccountId, changed: &Changed) {
+    pub(super) fn remark(&mut self, account: AccountId, changed: &Changed) {
         for id in self.conferences_of(account) {
             let (Some(watch), Some(held)) =
                 (self.watches.get_mut(&id), self.accounts.get(&account))

@@ -13,6 +13,7 @@ mod package;
 mod send;
 #[cfg(test)]
 mod tests;
+mod wall_time;
 mod watch;
 
 use alloc::boxed::Box;
@@ -28,11 +29,13 @@ use crate::profile::Registration;
 use crate::random::{Random, Token};
 use crate::roster::Roster;
 use crate::subscription::{EndReason, Purpose};
+use crate::wall_time::WallTime;
 pub use again::{MAX_AGAIN, MAX_REDIRECTS};
 pub use begin::WatchError;
 pub use event::{Event, Rates, State, What};
 use package::Package;
 pub use package::{Body, PackageSettings};
+pub use wall_time::WALL_TIME_TRUST;
 use watch::Watch;
 pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 
@@ -45,6 +48,10 @@ pub struct WatchId(pub(crate) u64);
 pub struct Engine {
     capabilities: Capabilities,
     random: Random,
+    /// Wall time as last told, and when.
+    wall_time: Option<(Duration, WallTime)>,
+    /// When a rule begins or ceases to hold.
+    rules_due: Option<Duration>,
     accounts: HashMap<AccountId, Account>,
     watches: HashMap<WatchId, Box<Watch>>,
     /// Call-ID of each live dialog of a transaction host.
@@ -80,6 +87,8 @@ impl Engine {
         Self {
             capabilities,
             random: Random::new(seed),
+            wall_time: None,
+            rules_due: None,
             accounts: HashMap::new(),
             watches: HashMap::new(),
             by_call_id: HashMap::new(),
@@ -106,8 +115,11 @@ impl Engine {
         registration: Registration,
     ) -> AccountId {
         let id = AccountId(self.fresh_id() as u32);
-        self.accounts
-            .insert(id, Account::new(settings, registration));
+        let mut account = Account::new(settings, registration);
+        if let Some((_, wall_time)) = self.wall_time {
+            account.lists.set_wall_time(wall_time);
+        }
+        self.accounts.insert(id, account);
         id
     }
 
@@ -257,6 +269,7 @@ impl Engine {
     /// Time has come to [`Self::poll_timeout`].
     pub fn handle_timeout(&mut self, now: Duration) {
         let now = self.at(now);
+        self.handle_rules_timeout(now);
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
             for id in self.watches() {
@@ -286,7 +299,11 @@ impl Engine {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let first = self.timers.first().map(|(at, _)| *at);
-        first.into_iter().chain(self.deadline).min()
+        first
+            .into_iter()
+            .chain(self.deadline)
+            .chain(self.rules_due)
+            .min()
     }
 
     /// The next thing the host is to do.

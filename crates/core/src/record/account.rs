@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::fields::{Fields, words};
 use super::{Fault, STAND_IN_PASSWORD};
 use crate::account::AccountSettings;
+use crate::blocklist::rules::RuleSettings;
 use crate::conference;
 use crate::digest::Credentials;
 use crate::profile::Plain;
@@ -52,6 +53,8 @@ pub struct RecordedAccount {
     pub anonymous: bool,
     /// As [`AccountSettings::match_endpoints`].
     pub match_endpoints: bool,
+    /// As [`AccountSettings::rules`].
+    pub rules: RuleSettings,
 }
 
 impl RecordedAccount {
@@ -69,6 +72,7 @@ impl RecordedAccount {
             sources,
             anonymous,
             match_endpoints,
+            rules,
         } = settings;
         Self {
             identity: identity.clone(),
@@ -80,6 +84,7 @@ impl RecordedAccount {
             sources: sources.clone(),
             anonymous: *anonymous,
             match_endpoints: *match_endpoints,
+            rules: rules.clone(),
         }
     }
 
@@ -100,6 +105,7 @@ impl RecordedAccount {
             sources: self.sources.clone(),
             anonymous: self.anonymous,
             match_endpoints: self.match_endpoints,
+            rules: self.rules.clone(),
         }
     }
 
@@ -155,7 +161,13 @@ impl RecordedAccount {
         fields.value("max-store", store)?;
         fields.values("source", &mut self.sources);
         fields.value("anonymous", &mut self.anonymous)?;
-        fields.value("match-endpoints", &mut self.match_endpoints)
+        fields.value("match-endpoints", &mut self.match_endpoints)?;
+        let RuleSettings {
+            polite_block,
+            sphere,
+        } = &mut self.rules;
+        fields.value("polite-block", polite_block)?;
+        fields.value("sphere", sphere)
     }
 }
 

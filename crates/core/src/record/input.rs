@@ -15,6 +15,7 @@ use crate::engine::{Body, Engine, PackageSettings, WatchId};
 use crate::host::{Capabilities, Fact, HostKind, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
 use crate::registration::Registration;
+use crate::wall_time::WallTime;
 
 words!(HostKind {
     Transaction = "transaction",
@@ -158,6 +159,13 @@ pub enum Input {
         /// Its body.
         body: Vec<u8>,
     },
+    /// [`Engine::set_wall_time`].
+    WallTime {
+        /// When.
+        now: Duration,
+        /// What time it is.
+        wall_time: WallTime,
+    },
     /// [`Engine::handle_timeout`].
     Timeout {
         /// When.
@@ -167,7 +175,7 @@ pub enum Input {
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 19] = [
+pub(super) const KINDS: [&str; 20] = [
     "account",
     "registration",
     "watch",
@@ -186,6 +194,7 @@ pub(super) const KINDS: [&str; 19] = [
     "terminated",
     "request",
     "notification",
+    "wall-time",
     "timeout",
 ];
 
@@ -257,6 +266,7 @@ impl Input {
                 let answer = engine.handle_notification(*now, *subscription, headers, body);
                 return Returned::Answer(Some(answer));
             }
+            Self::WallTime { now, wall_time } => engine.set_wall_time(*now, *wall_time),
             Self::Timeout { now } => engine.handle_timeout(*now),
         }
         Returned::Nothing
@@ -298,6 +308,7 @@ impl Input {
             },
             Self::Request { .. } => "request",
             Self::Notification { .. } => "notification",
+            Self::WallTime { .. } => "wall-time",
             Self::Timeout { .. } => "timeout",
         }
     }
@@ -397,6 +408,10 @@ impl Input {
                 headers: Headers::new(),
                 body: Vec::new(),
             },
+            "wall-time" => Self::WallTime {
+                now,
+                wall_time: WallTime::from_unix_millis(0),
+            },
             "timeout" => Self::Timeout { now },
             _ => return None,
         })
@@ -495,6 +510,10 @@ impl Input {
                 block.fields.value("at", now)?;
                 block.fields.value("subscription", subscription)?;
                 block.message(headers, body)
+            }
+            Self::WallTime { now, wall_time } => {
+                block.fields.value("at", now)?;
+                block.fields.value("unix-ms", wall_time)
             }
             Self::Timeout { now } => block.fields.value("at", now),
         }

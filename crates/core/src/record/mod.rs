@@ -38,6 +38,7 @@ use crate::engine::{Engine, Event, PackageSettings, WatchError, WatchId};
 use crate::host::{Action, Answer, Capabilities, Fact, SubscriptionId};
 use crate::message::{Headers, Request};
 use crate::registration::Registration;
+use crate::wall_time::WallTime;
 pub use account::RecordedAccount;
 pub use input::Input;
 pub use read::{Fault, Recording, Step};
@@ -289,6 +290,17 @@ impl Recorder {
             Returned::Answer(Some(answer)) => answer,
             _ => Answer::new(481),
         }
+    }
+
+    /// Records and does [`Engine::set_wall_time`].
+    pub fn set_wall_time(&mut self, now: Duration, wall_time: WallTime) {
+        self.put(Input::WallTime { now, wall_time });
+    }
+
+    /// [`Engine::wants_wall_time`].
+    #[must_use]
+    pub fn wants_wall_time(&self, now: Duration) -> bool {
+        self.engine.wants_wall_time(now)
     }
 
     /// Records and does [`Engine::handle_timeout`].

@@ -110,6 +110,25 @@ pub fn identity(text: &str, rules: &IdentityRules) -> Identity {
     }
 }
 
+/// The domain of the identity that a text names: the host of a sip, sips, im or pres URI, in one writing for all
+/// (RFC 4745 §7.1.3, URI-23). Phone numbers as tel URIs have none.
+#[must_use]
+pub fn domain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let uri = Uri::parse(text)
+        .or_else(|fault| Uri::parse(&supply_scheme(text, fault)?))
+        .ok()?;
+    match uri.scheme() {
+        Scheme::Tel | Scheme::Other => None,
+        _ => canonical_domain(uri.host()?),
+    }
+}
+
+/// The one writing of a domain: escapes undone, ToASCII, lower case (RFC 4745 §7.1.3). None for what is no domain.
+pub(crate) fn canonical_domain(text: &str) -> Option<String> {
+    host::canonical(text.trim(), &mut Steps::default())
+}
+
 fn as_written(text: &str, form: Form) -> Identity {
     Identity {
         canonical: text.to_owned(),

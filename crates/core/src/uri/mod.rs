@@ -16,7 +16,8 @@ use core::fmt;
 use core::ops::Range;
 
 pub use equal::equal;
-pub use identity::{Form, Identity, IdentityRules, Match, identity, same_identity};
+pub(crate) use identity::canonical_domain;
+pub use identity::{Form, Identity, IdentityRules, Match, domain, identity, same_identity};
 pub use steps::{Step, Steps};
 
 /// The schemes that rollmark reads.

@@ -1,10 +1,25 @@
 //! Rules of a common-policy document as values (RFC 4745), with the conditions and actions that OMA, RFC 5025 and PoC
 //! add, as far as they say who is blocked (XDM-56…70).
 //!
-//! A reader fills in a [`RuleSet`]; members of external lists are put in by whoever can fetch them. `Rules` evaluates it.
+//! A reader fills in a [`RuleSet`]; members of external lists are put in by whoever can fetch them. [`Rules`] evaluates it.
+
+mod combine;
+mod compiled;
+mod evaluate;
+#[cfg(test)]
+mod marks_tests;
+#[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod tests;
+mod verdict;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+pub use compiled::{RuleSettings, Rules};
+pub use evaluate::Requester;
+pub use verdict::{Deciding, Outcome, RuleClass, Verdict};
 
 use crate::wall_time::WallTime;
 
@@ -174,17 +189,5 @@ impl RuleSet {
     pub fn is_complete(&self) -> bool {
         self.external_lists()
             .all(|list| list.members.as_ref().is_some_and(|list| list.complete))
-    }
-}
-
-impl Actions {
-    /// The combination of both: per type the higher value (XDM-64).
-    #[must_use]
-    pub fn combined(self, other: Self) -> Self {
-        Self {
-            sub_handling: self.sub_handling.max(other.sub_handling),
-            allow_invite: self.allow_invite.max(other.allow_invite),
-            allow_reject_invite: self.allow_reject_invite.max(other.allow_reject_invite),
-        }
     }
 }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::account::AccountId;
 use crate::blocklist::rules::{
     Actions, AllowInvite, Condition, Except, ExternalList, Interval, Members, Rule, RuleSet,
-    Services, SubHandling, Who,
+    RuleSettings, Services, SubHandling, Who,
 };
 use crate::blocklist::{BlockList, Entry, SourceState, Update};
 use crate::engine::{Body, PackageSettings, WatchId};
@@ -107,6 +107,10 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
             sources,
             match_endpoints,
             anonymous: !strict,
+            rules: RuleSettings {
+                polite_block: match_endpoints,
+                sphere: strict.then(|| "at work".into()),
+            },
             ..RecordedAccount::default()
         };
         let subscription = &mut account.subscription;
@@ -332,6 +336,10 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                 subscription,
                 headers,
                 body,
+            },
+            "wall-time" => Input::WallTime {
+                now,
+                wall_time: WallTime::from_unix_millis(-1),
             },
             "timeout" => Input::Timeout { now },
             _ => fact(Fact::FlowLost),
