@@ -72,3 +72,11 @@ fn a_dialog_without_numbers_is_replaced() {
     assert!(sent(&mut engine).is_none());
     assert!(engine.handle_request(now, &notify(2)).is_none());
 }
+
+/// A subscription and its dialog stay small, for there may be a million of them.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_subscription_is_small() {
+    let held = size_of::<Watch>() + size_of::<crate::dialog::Dialog>();
+    assert!(held <= 600, "{held} bytes");
+}

@@ -205,17 +205,20 @@ fn a_learnt_life_is_asked_for_from_the_start() {
     assert_eq!(second.get("CSeq"), "2 SUBSCRIBE");
     world.respond(&second, 423, &[("Min-Expires", "9000")]);
     assert_eq!(world.ended(), Some(EndReason::IntervalTooBrief));
-    let mut account = AccountSettings::new("sip:other@example.org");
-    account.credentials = None;
-    let accounts = world
-        .engine
-        .add_account(account, crate::world::registration());
-    world.engine.watch(world.now, accounts, ROOM).unwrap();
-    assert_eq!(
-        world.sent().get("Expires"),
-        "3600",
-        "another account learnt nothing"
-    );
+    let mut asked = |settings: Option<AccountSettings>, room| {
+        let account = match settings {
+            Some(settings) => world
+                .engine
+                .add_account(settings, crate::world::registration()),
+            None => world.account,
+        };
+        world.engine.watch(world.now, account, room).unwrap();
+        world.sent().get("Expires").to_string()
+    };
+    assert_eq!(asked(None, "sip:next@CONF.example.org"), "9000");
+    assert_eq!(asked(None, "sip:next@other.example.org"), "3600");
+    let other = AccountSettings::new("sip:other@example.org");
+    assert_eq!(asked(Some(other), ROOM), "3600", "it learnt nothing");
 }
 
 /// SUB-17: what says how to ask is followed although a NOTIFY came first, and the dialog is dropped.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use rollmark_core::account::AccountSettings;
+use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::digest::Credentials;
 use rollmark_core::engine::{Engine, WatchId, What};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact, SendFailure, TransactionId};
@@ -43,6 +43,7 @@ impl Sent {
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
+    pub(crate) account: AccountId,
     pub(crate) id: WatchId,
     pub(crate) now: Duration,
     pub(crate) told: Vec<What>,
@@ -74,6 +75,7 @@ impl World {
         let id = engine.watch(now, account, room).unwrap();
         Self {
             engine,
+            account,
             id,
             now,
             told: Vec::new(),
