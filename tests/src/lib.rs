@@ -18,3 +18,4 @@ pub mod process;
 pub mod roster;
 pub mod sipp;
 pub mod watch;
+pub mod world;

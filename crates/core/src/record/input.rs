@@ -272,6 +272,27 @@ impl Input {
         Returned::Nothing
     }
 
+    /// When it went in; none for what has no time of its own.
+    #[must_use]
+    pub fn at(&self) -> Option<Duration> {
+        match self {
+            Self::Account { .. }
+            | Self::Registration { .. }
+            | Self::Remove { .. }
+            | Self::Source { .. }
+            | Self::BlockList { .. } => None,
+            Self::Watch { now, .. }
+            | Self::WatchPackage { now, .. }
+            | Self::Unsubscribe { now, .. }
+            | Self::Refresh { now, .. }
+            | Self::Stop { now, .. }
+            | Self::Fact { now, .. }
+            | Self::Request { now, .. }
+            | Self::Notification { now, .. }
+            | Self::Timeout { now } => Some(*now),
+        }
+    }
+
     /// As lines of a recording.
     #[must_use]
     pub fn text(&self) -> String {

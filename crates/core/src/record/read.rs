@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::block::Block;
 use super::fields::Fields;
@@ -101,6 +102,8 @@ pub struct Step<'r> {
     pub actions: Vec<Action>,
     /// What the user was told.
     pub events: Vec<Event>,
+    /// When the engine wanted to be woken next.
+    pub timeout: Option<Duration>,
 }
 
 impl Recording {
@@ -212,6 +215,7 @@ impl Recording {
                 returned,
                 actions: core::iter::from_fn(|| engine.poll_action()).collect(),
                 events: core::iter::from_fn(|| engine.poll_event()).collect(),
+                timeout: engine.poll_timeout(),
             }
         })
     }

@@ -1,0 +1,3 @@
+//! The engine in a simulated world: one clause at a time, thousands of random runs, whatever a server may do (RFC 6665).
+
+mod random;
