@@ -32,6 +32,7 @@ async fn wait_for_subscribers(focus: &Focus, count: usize) {
     timeout(DEADLINE, reached).await.unwrap().unwrap();
 }
 
+/// CONF-17, OMA-33: full state answers each SUBSCRIBE.
 #[tokio::test]
 async fn a_subscription_lives_through_change_refresh_and_end_of_time() {
     let (server, focus) = start(Settings::default()).await;

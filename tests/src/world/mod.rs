@@ -11,3 +11,4 @@ pub mod monitor;
 pub mod network;
 pub mod notifier;
 pub mod simulation;
+pub mod stage;

@@ -90,7 +90,7 @@ fn a_user_on_a_list_is_blocked_and_the_reason_is_told() {
 
 #[test]
 fn every_uri_of_a_user_counts_but_endpoints_only_when_switched_on() {
-    // URI-20, URI-21
+    // URI-20, URI-21, CONF-44, CONF-45
     let mut lists = lists();
     lists.set("file:a", fresh(&["sip:b@x", "tel:+1", "sip:host.x"]));
     let via = |lists: &BlockLists, user: &Candidates<'_>| {

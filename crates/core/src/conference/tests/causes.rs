@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// CONF-48, CONF-51
 #[test]
 fn the_status_of_an_endpoint_decides_who_is_present() {
     let cases = [
@@ -37,6 +38,7 @@ fn the_status_of_an_endpoint_decides_who_is_present() {
     }
 }
 
+/// CONF-49
 #[test]
 fn several_endpoints_make_one_status() {
     let endpoint = |(at, status): (usize, &str)| match status {
@@ -91,6 +93,7 @@ fn step(mode: Mode, from: &str, to: &str) -> String {
     ))
 }
 
+/// CONF-58
 #[test]
 fn one_event_says_what_became_of_a_user() {
     let is = |status: &str| with_status("kim", status);
@@ -141,6 +144,7 @@ fn one_event_says_what_became_of_a_user() {
     }
 }
 
+/// CONF-53
 #[test]
 fn the_cause_is_what_the_endpoint_says_that_was_disconnected_last() {
     let left = |method: &str, reason: &str| {
@@ -237,6 +241,7 @@ fn leaving_with_one_of_two_devices_is_no_leaving() {
     }
 }
 
+/// CONF-50
 #[test]
 fn an_endpoint_without_status_keeps_the_former_one_in_a_partial() {
     let partial = "<user entity='sip:kim@x' state='partial'><endpoint entity='e' state='partial'>\
@@ -280,6 +285,7 @@ fn changes_come_in_one_order_of_kinds() {
     );
 }
 
+/// CONF-41
 #[test]
 fn user_count_raises_no_event_but_tells_of_hidden_users() {
     let state = |count: u32| {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// CONF-36…40, OMA-35
 #[test]
 fn all_sections_of_the_conference_are_exposed() {
     let inner = "<conference-description><display-text>D</display-text><subject>S &amp; T</subject>\
@@ -63,6 +64,7 @@ fn all_sections_of_the_conference_are_exposed() {
     }
 }
 
+/// CONF-40
 #[test]
 fn numbers_and_booleans_are_read_in_all_their_spellings() {
     let read = |text: &str| {
@@ -82,6 +84,7 @@ fn numbers_and_booleans_are_read_in_all_their_spellings() {
     assert_eq!(read("4294967296"), (None, None, "unknown-value".into()));
 }
 
+/// CONF-32
 #[test]
 fn sections_are_replaced_whole_kept_when_absent_and_dropped_by_a_full_root() {
     let description =
@@ -113,6 +116,7 @@ fn sections_are_replaced_whole_kept_when_absent_and_dropped_by_a_full_root() {
     }
 }
 
+/// CONF-52…57
 #[test]
 fn all_of_an_endpoint_is_exposed() {
     let inner = "<user entity='sip:kim@x'><endpoint entity='sip:kim@pc'><display-text>PC</display-text>\
@@ -170,6 +174,7 @@ fn all_of_an_endpoint_is_exposed() {
     }
 }
 
+/// CONF-38, CONF-52
 #[test]
 fn unknown_words_are_kept_as_text_and_told_once() {
     let inner = "<user entity='sip:kim@x'><endpoint entity='e'><joining-method>beamed</joining-method>\
@@ -215,6 +220,7 @@ fn sidebars(conference: &Conference) -> String {
     words.join(" ")
 }
 
+/// CONF-33, CONF-59
 #[test]
 fn sidebars_by_value_follow_the_same_rules_one_level_down() {
     let entry = |entity: &str, state: &str, inner: &str| {
@@ -326,6 +332,7 @@ fn a_sidebar_without_key_is_refused_by_the_letter_and_passed_over_leniently() {
     );
 }
 
+/// CONF-20, CONF-23
 #[test]
 fn sidebars_by_reference_are_keyed_by_their_uri() {
     let by_ref = |state: &str, uris: &str| {

@@ -29,6 +29,7 @@ fn devices(conference: &Conference) -> String {
     endpoints.join(" ")
 }
 
+/// CONF-23, CONF-26, CONF-28, CONF-30, CONF-31
 #[test]
 fn endpoints_and_media_are_merged_by_their_keys() {
     let start = "<user entity='sip:kim@x'><display-text>Kim</display-text><roles><entry>r</entry></roles>\
@@ -98,6 +99,7 @@ fn endpoints_and_media_are_merged_by_their_keys() {
     }
 }
 
+/// CONF-31
 #[test]
 fn a_medium_that_comes_again_is_replaced_whole() {
     let mut conference = conference(Mode::Strict);

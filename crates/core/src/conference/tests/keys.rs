@@ -18,6 +18,7 @@ fn of_two_users_of_one_key_the_last_counts() {
     }
 }
 
+/// CONF-42, OMA-34
 #[test]
 fn anonymous_users_of_one_key_are_rows_of_their_own_in_a_lenient_full_document() {
     let anonymous = |text: &str, state: &str| {
@@ -110,6 +111,7 @@ fn anonymous_users_of_one_key_are_rows_of_their_own_in_a_lenient_full_document()
     assert_eq!(left, rows[1..]);
 }
 
+/// CONF-24, URI-01
 #[test]
 fn keys_are_compared_octet_for_octet() {
     for mode in BOTH {

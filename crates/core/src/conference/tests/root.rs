@@ -4,6 +4,7 @@ use super::*;
 
 const CI: &str = "xmlns='urn:ietf:params:xml:ns:conference-info'";
 
+/// CONF-01
 #[test]
 fn the_root_decides_whether_a_document_is_ours() {
     // (body, strict verdict, lenient verdict)
@@ -87,6 +88,7 @@ fn an_empty_body_is_no_document() {
     }
 }
 
+/// CONF-18
 #[test]
 fn the_name_a_document_gives_the_conference_is_exposed() {
     let mut conference = conference(Mode::Lenient);
@@ -112,6 +114,7 @@ fn a_missing_scheme_is_no_other_conference() {
     );
 }
 
+/// CONF-60
 #[test]
 fn foreign_elements_and_attributes_are_never_read_as_ours() {
     let foreign = "<x:users xmlns:x='urn:x'><user entity='sip:evil@x'/></x:users>";

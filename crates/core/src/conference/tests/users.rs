@@ -9,6 +9,7 @@ fn onto_held(mode: Mode, head: &str, inner: &str) -> (String, String) {
     (verdict(&conference, &applied), changes(&applied))
 }
 
+/// CONF-16, CONF-19, CONF-21, CONF-25, CONF-27, CONF-29
 #[test]
 fn users_are_taken_by_their_effective_state() {
     let kim_and_bob_gone = named("kim") + &user("bob", "deleted");
@@ -95,6 +96,7 @@ fn users_are_taken_by_their_effective_state() {
     }
 }
 
+/// CONF-43
 #[test]
 fn what_has_no_key_is_refused_by_the_letter_and_got_over_leniently() {
     let cases = [
@@ -121,6 +123,7 @@ fn what_has_no_key_is_refused_by_the_letter_and_got_over_leniently() {
     }
 }
 
+/// CONF-22
 #[test]
 fn children_of_what_is_deleted_are_ignored() {
     let inner = users(
@@ -133,6 +136,7 @@ fn children_of_what_is_deleted_are_ignored() {
     }
 }
 
+/// CONF-28, CONF-46, CONF-47
 #[test]
 fn a_partial_user_replaces_only_what_it_brings() {
     let start = "<user entity='sip:kim@x' yourown='true'><display-text>Kim</display-text>\
@@ -170,6 +174,7 @@ fn a_partial_user_replaces_only_what_it_brings() {
     }
 }
 
+/// CONF-62, OMA-36
 #[test]
 fn the_own_row_is_marked_from_any_namespace() {
     for (attribute, expected) in [

@@ -4,6 +4,7 @@ use alloc::vec;
 
 use super::*;
 
+/// CONF-02, CONF-03, CONF-05…08, CONF-13, CONF-14
 #[test]
 fn the_version_decides_what_becomes_of_a_document() {
     let kim = |state| users(state, &named("kim"));
@@ -182,6 +183,7 @@ fn the_version_decides_what_becomes_of_a_document() {
     }
 }
 
+/// CONF-04
 #[test]
 fn the_first_full_document_sets_the_version_whatever_it_is() {
     for mode in BOTH {
@@ -198,6 +200,7 @@ fn the_first_full_document_sets_the_version_whatever_it_is() {
     }
 }
 
+/// CONF-10
 #[test]
 fn a_partial_document_before_any_full_one_asks_for_full_state() {
     let body = document("partial 1", &users("partial", &named("bob")));
@@ -277,6 +280,7 @@ fn a_version_that_appears_late_is_taken_from_there() {
     );
 }
 
+/// CONF-11, CONF-12
 #[test]
 fn a_new_subscription_forgets_the_version_and_compares_the_roster() {
     for mode in BOTH {
@@ -326,6 +330,7 @@ fn the_same_roster_after_a_resubscription_raises_no_event() {
     }
 }
 
+/// CONF-15
 #[test]
 fn a_deleted_root_lets_everybody_leave() {
     let inner = users(
