@@ -6,6 +6,8 @@
 //! every wait is for a message, with [`process::PATIENCE`] as its deadline, and ends with the
 //! whole transcript when that passes.
 //!
+//! [`world`] is a simulated one: the engine between a network, a notifier and a clock that are all made up.
+//!
 //! [`fuzzing`] holds what the fuzz targets in `fuzz/` check, so that `tests/fuzz_short.rs` checks the same.
 
 pub mod focus;

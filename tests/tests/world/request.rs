@@ -5,6 +5,9 @@ use rollmark_core::host::{Fact, SendFailure};
 use rollmark_core::subscription::Shown;
 use rollmark_tests::world::stage::{ALICE, CONTACT, FOCUS, Notify, ROOM, Stage, full};
 
+/// The word for an end, or the seconds to the next attempt: from, to.
+type Then = Result<&'static str, (u64, u64)>;
+
 /// OMA-02…04, OMA-06…08, OMA-21…24, OMA-27…29, SUB-01, SUB-03, SUB-05…07, SUB-09, CONF-63, SW-11: the first request,
 /// header by header. Nothing else is in it; Via and Content-Length are the host's.
 #[test]
@@ -200,8 +203,8 @@ fn a_repeated_challenge_ends_the_attempt() {
 /// is before the next attempt.
 #[test]
 fn every_error_to_the_first_request_has_its_rule() {
-    // (status, Retry-After, end or seconds to the next attempt: from, to)
-    let rows: [(u16, Option<u32>, Result<&str, (u64, u64)>); 18] = [
+    // (status, Retry-After, what follows)
+    let rows: [(u16, Option<u32>, Then); 18] = [
         (403, None, Ok("forbidden")),
         (404, None, Ok("not-found")),
         (410, None, Ok("not-found")),
