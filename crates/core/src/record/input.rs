@@ -289,6 +289,7 @@ impl Input {
             | Self::Fact { now, .. }
             | Self::Request { now, .. }
             | Self::Notification { now, .. }
+            | Self::WallTime { now, .. }
             | Self::Timeout { now } => Some(*now),
         }
     }
