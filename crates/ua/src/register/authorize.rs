@@ -3,6 +3,7 @@
 
 use rollmark::core::digest::{Algorithm, Challenge, Credentials, Policy, Secret, Session};
 use rollmark::core::message::Response;
+use rollmark::core::registration::Mechanism;
 
 use super::{Agreement, Fault, Output, Phase, Registrar, Settings, token};
 use crate::aka::{Answer, Sim};
@@ -171,11 +172,7 @@ impl Registrar {
         if let Some(mut agreement) = agreement {
             agreement.keys = keys;
             self.facts.security_server.clone_from(&agreement.server);
-            self.facts.protected_proxy = self
-                .facts
-                .outbound_proxy
-                .as_deref()
-                .and_then(|proxy| agreement.proxy(proxy));
+            self.facts.protected_proxy = self.protected_proxy(&agreement);
             self.facts.protected = true;
             self.facts.mechanism = Some(agreement.mechanism);
             self.outputs
@@ -197,6 +194,11 @@ impl Registrar {
         self.send_with(expires, authorization);
     }
 
+    fn protected_proxy(&self, agreement: &Agreement) -> Option<String> {
+        let proxy = self.facts.outbound_proxy.clone();
+        agreement.proxy(&proxy.unwrap_or_else(|| self.request_uri()))
+    }
+
     /// The agreement that a challenge brings, when one was offered (RFC 3329 §2.3.1, TS 24.229 §5.1.1.5.1).
     fn agree(&mut self, response: &Response, aka: bool) -> Result<Option<Agreement>, Fault> {
         if self.settings.security_client.is_empty() {
@@ -207,6 +209,15 @@ impl Registrar {
             // Challenged over the association that exists: a new set may be agreed on only by a new AKA run.
             (Some(fresh), Some(held)) if fresh.server != held.server && !aka => {
                 Err(Fault::AgreementChanged)
+            }
+            // Without a port of its own there is nothing that the association could protect.
+            (Some(fresh), _)
+                if fresh.mechanism == Mechanism::IpsecAka
+                    && self.protected_proxy(&fresh).is_none() =>
+            {
+                Err(Fault::NoAgreement(
+                    "Security-Server names no protected port",
+                ))
             }
             (Some(fresh), _) => Ok(Some(fresh)),
             (None, Some(_)) => Ok(None),

@@ -52,7 +52,13 @@ fn agreements_that_do_not_come_about() {
         ..settings
     };
     // AKA without Security-Server, or with nothing in common, is given up (TS 24.229 §5.1.1.5.1).
-    for server in [None, Some("tls;q=0.1"), Some("digest"), Some("")] {
+    for server in [
+        None,
+        Some("tls;q=0.1"),
+        Some("digest"),
+        Some(""),
+        Some("ipsec-3gpp;port-s=0"),
+    ] {
         let mut world = World::new(offering(with_sim(0)));
         let challenge = aka(K, 32);
         let mut lines = vec![("WWW-Authenticate", challenge.as_str())];
@@ -86,4 +92,82 @@ fn agreements_that_do_not_come_about() {
     world.answer(&asked("ipsec-3gpp;q=0.1;port-s=1"));
     assert_eq!(*world.fault(), Fault::AgreementChanged);
     assert!(!world.registrar.facts().protected);
+}
+
+/// RFC 3329 §2.3.1: of what both know the P-CSCF's preference counts, then its order.
+#[test]
+fn the_preferred_of_the_common_mechanisms_is_taken() {
+    let both = ["ipsec-3gpp;spi-c=1, tls".to_owned()];
+    let ipsec = ["IPSEC-3GPP;spi-c=1".to_owned()];
+    let table: [(&[String], &[&str], Option<Mechanism>); 6] = [
+        (
+            &both,
+            &["ipsec-3gpp;q=0.1", "tls;q=0.2"],
+            Some(Mechanism::Tls),
+        ),
+        (
+            &both,
+            &["ipsec-3gpp;q=0.3, tls;q=0.2"],
+            Some(Mechanism::IpsecAka),
+        ),
+        (
+            &both,
+            &["tls;q=0.2, ipsec-3gpp;q=0.2"],
+            Some(Mechanism::Tls),
+        ),
+        (
+            &ipsec,
+            &["tls;q=0.9", "ipsec-3gpp;q=0.1"],
+            Some(Mechanism::IpsecAka),
+        ),
+        (&ipsec, &["ipsec-ike;q=0.9", "digest"], None),
+        (&[], &["ipsec-3gpp"], None),
+    ];
+    for (offered, listed, mechanism) in table {
+        let headers: Headers = listed
+            .iter()
+            .map(|line| ("Security-Server", line))
+            .collect();
+        let chosen = Agreement::choose(offered, &headers);
+        assert_eq!(
+            chosen.as_ref().map(|chosen| chosen.mechanism),
+            mechanism,
+            "{listed:?}"
+        );
+        if let Some(chosen) = chosen {
+            assert_eq!(chosen.server, listed, "all of it is mirrored");
+        }
+    }
+}
+
+/// IMS-10: the proxy's address, with the port that Security-Server names.
+#[test]
+fn the_protected_port_is_the_one_named() {
+    let agreed = |server: &str| {
+        let headers: Headers = [("Security-Server", server)].into_iter().collect();
+        Agreement::choose(&[OFFER.to_owned()], &headers).unwrap()
+    };
+    let table = [
+        (SERVER, PROXY, Some("sip:192.0.2.9:5065;lr")),
+        (
+            SERVER,
+            "sip:p.test;transport=tcp;lr",
+            Some("sip:p.test:5065;transport=tcp;lr"),
+        ),
+        (
+            SERVER,
+            "sip:[2001:db8::1]:5060;lr",
+            Some("sip:[2001:db8::1]:5065;lr"),
+        ),
+        ("ipsec-3gpp;port-s=0", PROXY, None),
+        ("ipsec-3gpp;port-s=x", PROXY, None),
+        ("ipsec-3gpp", PROXY, None),
+    ];
+    for (server, proxy, protected) in table {
+        assert_eq!(
+            agreed(server).proxy(proxy).as_deref(),
+            protected,
+            "{server} {proxy}"
+        );
+    }
 }
