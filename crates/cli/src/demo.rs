@@ -94,6 +94,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         xui: ME,
         credentials: None,
         ca_file: None,
+        ims: false,
         cache: None,
         interval: Some(pace / POLLS_A_STEP),
     };

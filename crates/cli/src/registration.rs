@@ -2,6 +2,7 @@
 
 use rollmark::Registration;
 use rollmark::core::digest::Credentials;
+use rollmark::core::registration::SipCore;
 use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
 use rollmark_ua::{Registering, UserAgent};
@@ -26,6 +27,11 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
+    /// Whether the core is an IMS, where an XDMS is behind an Aggregation Proxy (XDM-10).
+    pub(crate) fn is_ims(&self) -> bool {
+        self.facts.sip_core().0 == SipCore::Ims
+    }
+
     /// The identity to use: another than the given one when the core bars that one (IMS-04).
     pub(crate) fn usable_identity(&self, args: &Watch, given: &str) -> Result<String, Fault> {
         let usable = self.facts.usable_identity(given).map(str::to_owned);

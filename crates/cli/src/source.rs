@@ -83,6 +83,8 @@ pub(crate) struct Xdms<'a> {
     pub(crate) xui: &'a str,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) ca_file: Option<PathBuf>,
+    /// The XDMS is behind an Aggregation Proxy of an IMS core, which is told the user's identity (XDM-10).
+    pub(crate) ims: bool,
     /// Where lists are kept from one run to the next.
     pub(crate) cache: Option<&'a std::path::Path>,
     /// None for the usual, polite interval.
@@ -117,6 +119,7 @@ pub(crate) fn xdms(
     .map_err(|fault| Fault::Xcap(fault.to_string()))?;
     let client = Settings {
         credentials: settings.credentials,
+        intended_identity: settings.ims.then(|| settings.xui.to_owned()),
         ..Settings::default()
     };
     let connection = Connection::new(http, client);

@@ -45,12 +45,12 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     )
     .await?;
     if !registration::is_asked_for(args) {
-        return watch(args, identity, &agent.conferences).await;
+        return watch(args, identity, false, &agent.conferences).await;
     }
     let registered = match registration::register(&agent, args, identity, password.as_ref()).await?
     {
         Outcome::Registered(registered) => *registered,
-        Outcome::Nobody => return watch(args, identity, &agent.conferences).await,
+        Outcome::Nobody => return watch(args, identity, false, &agent.conferences).await,
         Outcome::Stopped => return Ok(()),
     };
     let outcome = async {
@@ -61,15 +61,20 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
             agent.conferences.add_account(account(&usable)).await?
         };
         registered.registering.feed(&conferences);
-        watch(args, &usable, &conferences).await
+        watch(args, &usable, registered.is_ims(), &conferences).await
     }
     .await;
     registered.registering.deregister(PATIENCE).await;
     outcome
 }
 
-/// Watches as `identity` until the end.
-async fn watch(args: &Watch, identity: &str, conferences: &Conferences) -> Result<(), Fault> {
+/// Watches as `identity` until the end; in an IMS core the XDMS is told who that is.
+async fn watch(
+    args: &Watch,
+    identity: &str,
+    ims: bool,
+    conferences: &Conferences,
+) -> Result<(), Fault> {
     let mut news = FirstNews::default();
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
@@ -81,6 +86,7 @@ async fn watch(args: &Watch, identity: &str, conferences: &Conferences) -> Resul
             xui: identity,
             credentials: credentials(user, args.xcap_password_file.as_deref())?,
             ca_file: args.xcap_ca.clone(),
+            ims,
             cache: args.xcap_cache.as_deref(),
             interval: None,
         };

@@ -349,7 +349,7 @@ mod tests {
             .into()
     }
 
-    /// XDM-02, XDM-03, RFC 4825 §6.1.
+    /// XDM-01, XDM-02, XDM-03, RFC 4825 §6.1.
     #[test]
     fn root_and_path_are_joined_with_one_slash() {
         for (root, expected) in [

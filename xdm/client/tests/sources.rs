@@ -620,3 +620,50 @@ async fn bad_input_is_a_named_state_and_leaves_the_other_sources_in_force() {
     }
     std::fs::remove_file(&file.0).unwrap();
 }
+
+/// XDM-15: a host that bootstraps keys is asked for one, once.
+#[tokio::test]
+async fn a_key_is_bootstrapped_by_the_host() {
+    let challenge = "WWW-Authenticate: Digest realm=\"3GPP-bootstrapping@xcap.home.example\", nonce=\"n1\", qop=\"auth\"";
+    let mut server = Server::start([
+        reply("401 Unauthorized", &[challenge], ""),
+        document("e1", &["sip:a@x"]),
+        reply("304 Not Modified", &[], ""),
+    ])
+    .await;
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let http = Http::new(&HttpSettings::default()).unwrap();
+    let connection =
+        Connection::new(http, Settings::default()).with_bootstrap(Arc::new(move |realm| {
+            seen.lock().unwrap().push(realm);
+            Box::pin(async {
+                Some(Credentials {
+                    username: "b-tid@bsf".into(),
+                    password: "ks-naf".into(),
+                })
+            })
+        }));
+    let mut source = XdmsSource::new(connection, selector(&server.root, ME), patient());
+    assert_eq!(next(&mut source).await.state, SourceState::Fresh);
+    source.control().changed();
+    let quiet = async {
+        server.request().await;
+        server.request().await;
+        server.request().await
+    };
+    let again = tokio::select! {
+        update = next(&mut source) => panic!("{update:?}"),
+        again = quiet => again,
+    };
+    let answer = again.header("Authorization").unwrap();
+    assert!(
+        answer.contains("b-tid@bsf") && answer.contains("nc=00000002"),
+        "{answer}"
+    );
+    assert!(again.header("User-Agent").unwrap().ends_with(" 3gpp-gba"));
+    assert_eq!(
+        *asked.lock().unwrap(),
+        ["3GPP-bootstrapping@xcap.home.example"]
+    );
+}

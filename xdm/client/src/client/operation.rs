@@ -159,7 +159,8 @@ impl Operation {
         }
     }
 
-    /// Creates or replaces a document, an element, or the value of an attribute (RFC 4825 §7.1, §7.4, §7.7).
+    /// Creates or replaces a document, an element, or the value of an attribute, which goes in quotes and escaped as in a
+    /// tag (RFC 4825 §7.1, §7.4, §7.7).
     pub fn put(target: Target, body: impl Into<Vec<u8>>, condition: Condition) -> Self {
         Self {
             method: Method::Put,
