@@ -11,7 +11,8 @@ use crate::process::{PATIENCE, Process, labs_dir, run_dir};
 
 /// What to do when a server or tool of the labs is missing.
 pub const INSTALL: &str = "Run ./tests/run, which installs it, or: apt-get install kamailio \
-kamailio-presence-modules kamailio-sqlite-modules kamailio-tls-modules sip-tester openssl python3";
+kamailio-presence-modules kamailio-sqlite-modules kamailio-tls-modules sip-tester openssl python3 \
+baresip-core";
 
 /// One running lab on ports of its own. Dropping it stops it and removes its folder.
 #[derive(Debug)]

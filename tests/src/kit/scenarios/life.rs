@@ -7,14 +7,14 @@ use super::super::{PATIENCE, Setup, Stage, document};
 
 /// SUB-47: the subscription is refreshed before it runs out.
 pub(super) fn refresh_in_time(stage: &mut Stage) {
-    let first = stage.active_for(3);
+    let first = stage.active_for(8);
     for version in 2..4 {
         let refresh = stage.asked_within(&first, "a refresh");
         assert!(refresh.expires > 0, "{:#?}", refresh.message);
-        stage.notifier.respond(&refresh, 200, &[("Expires", "3")]);
+        stage.notifier.respond(&refresh, 200, &[("Expires", "8")]);
         stage.notify(
             &first,
-            "active;expires=3",
+            "active;expires=8",
             &document(version, "full", &["bob", "eve"]),
         );
     }
@@ -31,7 +31,7 @@ pub(super) fn refresh_in_time(stage: &mut Stage) {
 
 /// SUB-48, SUB-51, CONF-12: the server has forgotten us: a new dialog, and nobody seems to come or go.
 pub(super) fn refresh_answered_481(stage: &mut Stage) {
-    let first = stage.active_for(3);
+    let first = stage.active_for(8);
     let refresh = stage.asked_within(&first, "a refresh");
     stage.notifier.respond(&refresh, 481, &[]);
     let again = stage.asked_anew("a new subscription");
@@ -56,7 +56,7 @@ pub(super) fn refresh_answered_481(stage: &mut Stage) {
 
 /// SUB-49: other errors leave the subscription as it is, and it is tried again before it runs out.
 pub(super) fn refresh_answered_500(stage: &mut Stage) {
-    let first = stage.active_for(6);
+    let first = stage.active_for(12);
     let refresh = stage.asked_within(&first, "a refresh");
     stage.notifier.respond(&refresh, 500, &[]);
     let again = stage.asked_within(&first, "the next try");

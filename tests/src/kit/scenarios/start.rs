@@ -87,7 +87,7 @@ pub(super) fn forbidden(stage: &mut Stage) {
 }
 
 pub(super) fn with_password(setup: &mut Setup) {
-    setup.credentials = Some(("alice".into(), "se cret".into()));
+    setup.credentials = Some(("alice".into(), "se-cret".into()));
 }
 
 fn challenged(stage: &mut Stage, asked: &Asked, nonce: &str) -> Asked {
@@ -106,7 +106,7 @@ pub(super) fn challenge(stage: &mut Stage) {
     stage.host.subscribe();
     let first = stage.asked_anew("the first SUBSCRIBE");
     let again = challenged(stage, &first, "one");
-    digest::check(&again.message, "alice", "se cret", "one");
+    digest::check(&again.message, "alice", "se-cret", "one");
     stage.notifier.respond(&again, 200, &[]);
     stage.notify(
         &again,
