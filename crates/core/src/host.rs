@@ -30,6 +30,16 @@ pub struct Capabilities {
     /// Responses and requests reach the engine in the order of the wire. False: an early NOTIFY proves nothing about the
     /// server.
     pub keeps_order: bool,
+    /// A 2xx to a SUBSCRIBE in the dialog reaches the engine. False: the next NOTIFY stands for it.
+    pub sees_2xx: bool,
+    /// Dialog hosts: each request has headers of its own. False: the host repeats those of [`Action::Subscribe`], and
+    /// is given Expires only.
+    pub per_request_headers: bool,
+    /// Dialog and watching hosts: the route of the first SUBSCRIBE can be given. False: the host uses its own.
+    pub explicit_routes: bool,
+    /// Dialog and watching hosts: the engine chooses the answer to a NOTIFY. False: it is 200, and nothing is told as
+    /// refused.
+    pub chooses_answer: bool,
 }
 
 impl Capabilities {
@@ -38,18 +48,30 @@ impl Capabilities {
         kind: HostKind::Transaction,
         sees_final_notify: true,
         keeps_order: true,
+        sees_2xx: true,
+        per_request_headers: true,
+        explicit_routes: true,
+        chooses_answer: true,
     };
     /// A host that owns dialogs.
     pub const DIALOG: Self = Self {
         kind: HostKind::Dialog,
         sees_final_notify: true,
         keeps_order: true,
+        sees_2xx: true,
+        per_request_headers: true,
+        explicit_routes: true,
+        chooses_answer: true,
     };
     /// A host that owns whole subscriptions.
     pub const WATCHING: Self = Self {
         kind: HostKind::Watching,
         sees_final_notify: false,
         keeps_order: true,
+        sees_2xx: true,
+        per_request_headers: false,
+        explicit_routes: true,
+        chooses_answer: false,
     };
 }
 

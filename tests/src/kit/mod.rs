@@ -10,6 +10,7 @@
 pub mod baresip;
 mod digest;
 pub mod ezk;
+pub mod fake;
 pub mod message;
 pub mod notifier;
 mod scenarios;

@@ -1,6 +1,7 @@
 //! The way of a NOTIFY: matched, ordered, its state taken, its documents merged, answered at once (RFC 6665 §4.1.3).
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::conference::{DeviationCode, Outcome};
 use crate::dialog::Standing;
 use crate::header::multipart;
 use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
-use crate::host::{Answer, SubscriptionId};
+use crate::host::{Answer, HostKind, SubscriptionId};
 use crate::message::{Headers, Request};
 use crate::random::Token;
 use crate::roster::News;
@@ -83,9 +84,26 @@ impl Engine {
         let mut watch = self.watches.remove(&id)?;
         let (verdict, ended) = action(self, &mut watch);
         self.finish(now, id, &mut watch, ended);
-        let answer = verdict.answer(&watch.package);
+        let answer = if self.chooses_answer() {
+            verdict.answer(&watch.package)
+        } else {
+            Answer::new(200)
+        };
         self.watches.insert(id, watch);
         Some(answer)
+    }
+
+    fn chooses_answer(&self) -> bool {
+        self.capabilities.chooses_answer || self.capabilities.kind == HostKind::Transaction
+    }
+
+    /// What becomes of a NOTIFY that is not taken.
+    fn refused(&self, status: u16) -> String {
+        if self.chooses_answer() {
+            format!("refused with {status}")
+        } else {
+            "passed over, for the host answers by itself".into()
+        }
     }
 
     fn notify_in_dialog(
@@ -164,11 +182,12 @@ impl Engine {
     }
 
     fn without_state(&mut self, id: WatchId, watch: &mut Watch) -> (Verdict, Option<EndReason>) {
+        let refused = self.refused(400);
         self.tell_deviation(
             id,
             watch,
             DeviationCode::NotifyWithoutState,
-            "a NOTIFY has no Subscription-State (RFC 6665 §4.1.3); refused with 400",
+            format!("a NOTIFY has no Subscription-State (RFC 6665 §4.1.3); {refused}"),
         );
         (Verdict::Status(400), None)
     }
@@ -204,6 +223,9 @@ impl Engine {
         watch
             .subscription
             .handle_notify(now, &state, &mut self.random);
+        if !self.capabilities.sees_2xx {
+            watch.subscription.responded(now);
+        }
         if news.outcome == Outcome::Ended && !terminated {
             watch.end_as = Some(EndReason::Deleted);
             watch.subscription.unsubscribe(now);
@@ -229,11 +251,12 @@ impl Engine {
             );
         }
         if verdict != Verdict::TAKEN {
+            let refused = self.refused(415);
             self.tell_deviation(
                 id,
                 watch,
                 DeviationCode::WrongContentType,
-                "a NOTIFY carries a body that was not asked for; refused with 415",
+                format!("a NOTIFY carries a body that was not asked for; {refused}"),
             );
         }
         (verdict, ended)

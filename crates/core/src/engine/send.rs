@@ -100,6 +100,11 @@ impl Engine {
             let subscription = SubscriptionId(self.fresh_id());
             self.by_subscription.insert(subscription, id);
             watch.handle = Some(subscription);
+            let route = if self.capabilities.explicit_routes {
+                route
+            } else {
+                Vec::new()
+            };
             let (headers, body) = self.content(watch, Purpose::Initial, expires);
             watch.asked(Purpose::Initial, expires, &headers);
             self.actions.push_back(Action::Subscribe {
@@ -133,7 +138,10 @@ impl Engine {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Refresh, expires);
         } else if let Some(subscription) = watch.handle {
-            let (headers, body) = self.content(watch, Purpose::Refresh, expires);
+            let (mut headers, mut body) = self.content(watch, Purpose::Refresh, expires);
+            if !self.repeats_nothing() {
+                (headers, body) = (life_only(expires), Vec::new());
+            }
             watch.asked(Purpose::Refresh, expires, &headers);
             self.actions.push_back(Action::Refresh {
                 subscription,
@@ -147,7 +155,11 @@ impl Engine {
         if self.capabilities.kind == HostKind::Transaction {
             self.send(id, watch, Purpose::Unsubscribe, 0);
         } else if let Some(subscription) = watch.handle {
-            let (headers, _) = self.content(watch, Purpose::Unsubscribe, 0);
+            let headers = if self.repeats_nothing() {
+                self.content(watch, Purpose::Unsubscribe, 0).0
+            } else {
+                life_only(0)
+            };
             watch.asked(Purpose::Unsubscribe, 0, &headers);
             self.actions.push_back(Action::Unsubscribe {
                 subscription,
@@ -157,6 +169,11 @@ impl Engine {
                 watch.subscription.abandon(EndReason::Unsubscribed);
             }
         }
+    }
+
+    /// False for a host that repeats the headers given first: doubled ones would follow.
+    fn repeats_nothing(&self) -> bool {
+        self.capabilities.per_request_headers && self.capabilities.kind != HostKind::Watching
     }
 
     /// The dialog is gone: its Call-ID or handle means nothing any more.
@@ -362,4 +379,11 @@ fn protect_contact(headers: &mut Headers, target: &str) {
         let contact = [before, "<sips:", after].concat();
         headers.set("Contact", contact);
     }
+}
+
+/// What a host is given that repeats the other headers by itself.
+fn life_only(expires: u32) -> Headers {
+    let mut headers = Headers::new();
+    headers.push("Expires", expires.to_string());
+    headers
 }

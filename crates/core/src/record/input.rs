@@ -632,9 +632,17 @@ pub(super) fn describe_engine(
         kind,
         sees_final_notify,
         keeps_order,
+        sees_2xx,
+        per_request_headers,
+        explicit_routes,
+        chooses_answer,
     } = capabilities;
     fields.value("kind", kind)?;
     fields.value("sees-final-notify", sees_final_notify)?;
     fields.value("keeps-order", keeps_order)?;
+    fields.value("sees-2xx", sees_2xx)?;
+    fields.value("per-request-headers", per_request_headers)?;
+    fields.value("explicit-routes", explicit_routes)?;
+    fields.value("chooses-answer", chooses_answer)?;
     fields.value("seed", seed)
 }

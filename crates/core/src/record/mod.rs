@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! rollmark-recording 1
-//! engine kind=transaction sees-final-notify=true keeps-order=true seed=0707…
+//! engine kind=transaction sees-final-notify=true keeps-order=true … seed=0707…
 //! account identity="sip:me@example.org" … contact="sip:me@192.0.2.2" protected=false
 //! watch at=1000 account=1 target="sip:room@example.org" once=false
 //! response at=1000.02 transaction=3 status=200 reason=OK

@@ -268,6 +268,13 @@ impl Subscription {
         }
     }
 
+    /// The host does not show the 2xx to a refresh: a NOTIFY says that there was one.
+    pub(crate) fn responded(&mut self, now: Duration) {
+        if core::mem::take(&mut self.in_flight) && self.again {
+            self.refresh_now(now);
+        }
+    }
+
     /// A request got no final response or could not be sent.
     pub(crate) fn handle_failure(
         &mut self,
