@@ -572,6 +572,10 @@ impl World {
             if watching && !dialog.leaving {
                 Self::refresh_later(dialog, self.now, message.get("Expires"));
             }
+            if watching && dialog.leaving {
+                // Its own Timer N: the engine has none for such a host.
+                dialog.deadline = Some(self.now + TIMER_F);
+            }
             if !self.capabilities.sees_2xx {
                 return;
             }
