@@ -25,6 +25,7 @@
 //! | the Contact of the first SUBSCRIBE has no parameters, and its 2xx is not shown | says so by its capabilities |
 //! | that object says goodbye (Expires: 0) in a dialog that the server has already ended | nothing: the server answers 481 |
 //! | routes are loose ones only, and `lr` is added to each | gives them without it |
+//! | when it is closed it waits for its own transactions, 32 s where the server is dead | nothing: a second signal ends it at once |
 //! | libre has no promised ABI | finds the layout by a known message, refuses what it does not know |
 
 mod adapter;

@@ -156,7 +156,7 @@ impl Host for Phone {
         rows
     }
 
-    fn ended(&mut self) {
+    fn ended(&mut self, _within: Duration) -> bool {
         while self.told(Duration::from_secs(60)).is_some() {}
         let mut world = self.0.borrow_mut();
         assert_eq!(
@@ -173,6 +173,7 @@ impl Host for Phone {
             world.engine.remove(watch);
         }
         assert!(world.engine.watches().is_empty());
+        true
     }
 
     fn transcript(&self) -> String {

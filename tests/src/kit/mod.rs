@@ -73,8 +73,8 @@ pub trait Host: Debug {
     fn told(&mut self, within: Duration) -> Option<String>;
     /// Who is there; `!` before the URI of one who is blocked.
     fn roster(&mut self) -> Vec<String>;
-    /// After [`Host::stop`] and the last event: waits until nothing of it runs any more.
-    fn ended(&mut self);
+    /// After [`Host::stop`]: true as soon as nothing of it runs any more; waits so long for that.
+    fn ended(&mut self, within: Duration) -> bool;
     /// All that it said, for the text of a failure.
     fn transcript(&self) -> String;
     /// It lives in real time.
@@ -277,7 +277,20 @@ impl Stage {
         if let Some(first) = live {
             self.see_off(first);
         }
-        self.host.ended();
+        self.gone();
+    }
+
+    /// Waits for the end of the host that was stopped. The server still answers what belongs to dialogs that are over.
+    ///
+    /// # Panics
+    /// When it does not end within [`PATIENCE`], or asks for something new.
+    #[track_caller]
+    pub fn gone(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.host.ended(Duration::from_millis(20)) {
+            self.silent(Duration::from_millis(5));
+            assert!(Instant::now() < deadline, "it did not end");
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn stop_while_subscribed(stage: &mut Stage) {
     stage.host.stop();
     stage.see_off(&first);
     stage.told("ended unsubscribed");
-    stage.host.ended();
+    stage.gone();
 }
 
 /// SW-13: a server that is dead holds up the closing for a bounded time only.
@@ -62,7 +62,7 @@ pub(super) fn stop_with_a_dead_server(stage: &mut Stage) {
     let last = stage.asked_within(&first, "Expires: 0");
     assert_eq!(last.expires, 0, "{:#?}", last.message);
     stage.told("ended unsubscribed");
-    stage.host.ended();
+    stage.gone();
 }
 
 /// SW-13: where nothing is subscribed, closing takes no time and sends nothing.
@@ -72,6 +72,6 @@ pub(super) fn stop_while_waiting(stage: &mut Stage) {
     stage.told("state terminated");
     stage.host.stop();
     stage.told("ended unsubscribed");
-    stage.host.ended();
+    stage.gone();
     stage.silent(std::time::Duration::from_millis(500));
 }
