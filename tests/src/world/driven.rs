@@ -63,6 +63,10 @@ impl Driven {
         either!(self, held => held.unsubscribe(now, watch));
     }
 
+    pub(super) fn stop(&mut self, now: Duration, patience: Duration) {
+        either!(self, held => held.stop(now, patience));
+    }
+
     pub(super) fn handle_block_list(&mut self, account: AccountId, source: &str, update: Update) {
         either!(self, held => held.handle_block_list(account, source, update));
     }

@@ -30,6 +30,8 @@ const QUIET: Duration = Duration::from_secs(1600);
 const OVER: Duration = Duration::from_secs(9_000);
 /// A server that never misbehaved needs no new start: by then what the network has lost was asked for again.
 const SOON: Duration = Duration::from_secs(2600);
+/// How long a host that stops waits for its servers.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Users of a truth.
 const USERS: u8 = 7;
 /// Steps of a run, far more than any needs.
@@ -277,6 +279,7 @@ impl World {
         let mut settings = AccountSettings::new(&identity);
         settings.subscription.expires = self.dice.pick(&[3600, 3600, 3600, 600]);
         settings.subscription.retry_unreachable = self.dice.percent(80);
+        settings.subscription.suppress = self.dice.percent(30);
         if self.dice.percent(60) {
             settings.credentials = Some(Credentials {
                 username: "me".into(),
@@ -317,7 +320,8 @@ impl World {
             let next = times.into_iter().flatten().min().unwrap_or(OVER);
             self.now = self.now.max(next);
             if self.now >= OVER {
-                return self.judge();
+                self.judge()?;
+                return self.stop();
             }
             if self.now >= QUIET && !self.quiet {
                 self.become_quiet();
@@ -636,6 +640,22 @@ impl World {
 }
 
 impl World {
+    /// The host stops, and no server answers any more: everything ends in the time given (SW-13).
+    fn stop(&mut self) -> Result<(), String> {
+        self.engine.stop(self.now, PATIENCE);
+        self.settle(None)?;
+        self.now += PATIENCE;
+        self.wake()?;
+        let open = |watched: &&Watched| !self.monitor.has_ended(watched.id);
+        if let Some(watched) = self.watched.iter().find(open) {
+            return Err(format!("{:?} does not end with its host", watched.id));
+        }
+        match self.engine.poll_timeout() {
+            Some(at) => Err(format!("a timer is left when all is over: {at:?}")),
+            None => Ok(()),
+        }
+    }
+
     /// Where notifier and engine hold the same subscription, they hold the same roster.
     fn judge_soon(&self) -> Result<(), String> {
         if self.plan.mood != Some(Mood::Good) {

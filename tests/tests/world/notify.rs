@@ -168,6 +168,10 @@ fn a_repeated_notify_is_taken_once() {
         assert_eq!(stage.told(), Vec::<String>::new());
     }
     assert_eq!(stage.users().len(), 3);
+    // By its number it is known, not by what is in it.
+    let again = Notify::of(&first, &partial(3, &[4])).with("CSeq", "6 NOTIFY");
+    assert_eq!(stage.notify(again), 415);
+    assert_eq!(stage.users().len(), 3);
 }
 
 /// SUB-32, SEC-19: the answer is there before anybody looks at an event; nothing waits for anybody.

@@ -32,7 +32,7 @@ fn all(plans: impl Iterator<Item = Plan>) -> Outcome {
     sum
 }
 
-/// SEC-18, SUB-20, SUB-38, SUB-42, SW-14…16: servers that change from good to any kind of bad and back, on bad networks.
+/// SEC-18, SUB-20, SUB-38, SUB-42, SW-13…16: servers that change from good to any kind of bad and back, on bad networks.
 #[test]
 fn whatever_happens_the_rules_hold_and_the_end_is_the_truth() {
     let sum = all((0..700).map(Plan::of));
