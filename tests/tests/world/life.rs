@@ -387,6 +387,24 @@ fn a_stop_waits_no_longer_than_it_was_told() {
     assert!(stage.engine.watches().is_empty() && stage.engine.poll_timeout().is_none());
 }
 
+/// SW-13, SW-14: full state was still to be asked for when it ended in a sleep: no timer is left of it.
+#[test]
+fn no_timer_is_left_of_what_has_ended() {
+    let (mut stage, first) = Stage::active();
+    for _ in 0..6 {
+        stage.notify(Notify::of(&first, "<"));
+        if let Some(refresh) = stage.sent() {
+            stage.respond(&refresh, 200, &[("Expires", "3600")]);
+            stage.notify(Notify::of(&first, "<"));
+        }
+    }
+    stage.unsubscribe();
+    stage.now += Duration::from_secs(600);
+    stage.on(|engine, now, _| engine.handle_timeout(now));
+    assert_eq!(stage.told().last().unwrap(), "ended unsubscribed");
+    assert_eq!(stage.engine.poll_timeout(), None);
+}
+
 /// SW-14: after a sleep it is refreshed if it still lives, and made anew if it does not.
 #[test]
 fn a_clock_that_jumps_leads_to_a_refresh_or_a_new_subscription() {

@@ -302,6 +302,8 @@ impl Engine {
             ended = self.run_steps(id, watch);
         }
         if let Some(reason) = ended {
+            // Nothing is asked for any more.
+            watch.resync.at = None;
             self.tell(
                 id,
                 What::Ended {
