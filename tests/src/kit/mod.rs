@@ -288,8 +288,14 @@ impl Stage {
     pub fn gone(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         while !self.host.ended(Duration::from_millis(20)) {
-            self.silent(Duration::from_millis(5));
             assert!(Instant::now() < deadline, "it did not end");
+            if let Some(asked) = self.notifier.poll(Duration::from_millis(5)) {
+                // Where the final NOTIFY did not come, such a host says goodbye once more.
+                let farewell =
+                    self.abilities.form.farewells && !asked.initial && asked.expires == 0;
+                assert!(farewell, "nothing may be asked: {:#?}", asked.message);
+                self.notifier.respond(&asked, 481, &[]);
+            }
         }
     }
 }
