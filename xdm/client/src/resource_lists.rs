@@ -177,6 +177,7 @@ impl Resolution {
     }
 
     /// Begins with a list that something else refers to; none if the anchor cannot be read.
+    #[cfg(feature = "reqwest")]
     pub(crate) fn of_list(
         anchor: &str,
         options: Options,

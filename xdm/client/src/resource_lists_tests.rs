@@ -329,6 +329,19 @@ fn what_comes_wrong_takes_nothing_away() {
         let expected = (vec!["oma_blockedcontacts: sip:1@x".into()], false);
         assert_eq!(shown(&resolution.finish()), expected, "{fragment:?}");
     }
+    // Another server, another place on this one: nobody asks there unless it is allowed.
+    for anchor in [
+        "https://elsewhere.example/resource-lists/users/u/index/~~/resource-lists/list",
+        "https://ap.example/other/resource-lists/users/u/index/~~/resource-lists/list",
+        "https://ap.example/xcapital/resource-lists/users/u/index/~~/resource-lists/list",
+        "http://ap.example/xcap/resource-lists/users/u/index/~~/resource-lists/list",
+    ] {
+        let lists =
+            format!("<list name='oma_blockedcontacts'><external anchor='{anchor}'/></list>");
+        let mut resolution = resolution(&lists, mine());
+        assert!(resolution.next_target().is_none(), "{anchor}");
+        assert!(!resolution.finish().complete, "{anchor}");
+    }
     // Nobody asks for what was never answered, and stopping early is no whole list.
     let mut left = resolution(&lists, mine());
     assert!(left.next_target().is_some());

@@ -174,6 +174,12 @@ async fn what_a_list_refers_to_is_fetched_from_the_root_and_nowhere_else() {
 /// XDM-48, SEC-12.
 #[tokio::test]
 async fn another_server_is_asked_only_if_allowed_and_never_with_credentials() {
+    let mut bait = Server::start([]).await;
+    let home = Server::start([lists("m", &external(&bait.root, "sip:bob@x", "l"))]).await;
+    let mut wary = source(&home, patient());
+    assert_eq!(next(&mut wary).await.state, SourceState::Incomplete);
+    assert!(bait.requests().is_empty(), "nobody is asked");
+
     let mut elsewhere = Server::start([element("e", "<list><entry uri='sip:f@x'/></list>")]).await;
     let challenge = "WWW-Authenticate: Digest realm=\"home\", nonce=\"n1\", qop=\"auth\"";
     let home = Server::start([
