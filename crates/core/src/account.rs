@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::access::Access;
 use crate::blocklist::BlockLists;
 use crate::blocklist::rules::RuleSettings;
 use crate::conference;
@@ -13,9 +14,6 @@ use crate::digest::Credentials;
 use crate::profile::{Plain, Profile, Registration};
 use crate::subscription;
 use crate::uri::{IdentityRules, Uri};
-
-/// From of a user who wants to stay anonymous (RFC 3323 §4.1.1.3).
-pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 /// Servers of which an account remembers how long a life must at least be (SUB-11, SEC-18).
 pub const MAX_LEARNT_SERVERS: usize = 256;
@@ -33,7 +31,8 @@ pub struct AccountSettings {
     pub also: Vec<String>,
     /// Answers to digest challenges, for hosts that do not answer by themselves (SUB-12).
     pub credentials: Option<Credentials>,
-    /// The SIP core the account is on.
+    /// The SIP core the account is on: [`Plain`], [`Ims`](crate::profile::Ims), [`Auto`](crate::profile::Auto) or an
+    /// operator's own.
     pub profile: Box<dyn Profile>,
     /// Life, timers, retries.
     pub subscription: subscription::Settings,
@@ -60,7 +59,7 @@ impl AccountSettings {
             identity: identity.into(),
             also: Vec::new(),
             credentials: None,
-            profile: Box::new(Plain),
+            profile: Box::new(Plain::default()),
             subscription: subscription::Settings::default(),
             conference: conference::Settings::default(),
             sources: Vec::new(),
@@ -74,11 +73,9 @@ impl AccountSettings {
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) settings: AccountSettings,
-    pub(crate) registration: Registration,
+    pub(crate) access: Arc<Access>,
     /// Of the settings, shared by all subscriptions.
     pub(crate) subscription: Arc<subscription::Settings>,
-    /// From without tag.
-    pub(crate) from: Arc<str>,
     /// Min-Expires by host of the server, as learnt from 423 (SUB-11).
     min_expires: BTreeMap<Box<str>, u32>,
     pub(crate) lists: BlockLists,
@@ -87,7 +84,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn new(settings: AccountSettings, registration: Registration) -> Self {
+    pub(crate) fn new(mut settings: AccountSettings, registration: Registration) -> Self {
         let mut lists = BlockLists::new(IdentityRules::default());
         lists.match_endpoints(settings.match_endpoints);
         lists.set_rule_settings(settings.rules.clone());
@@ -98,20 +95,29 @@ impl Account {
         for source in &settings.sources {
             lists.configure(source);
         }
-        let from = if settings.anonymous {
-            ANONYMOUS.into()
-        } else {
-            alloc::format!("<{}>", settings.identity).into()
-        };
+        let profile = core::mem::replace(&mut settings.profile, Box::new(Plain::default()));
+        let (identity, anonymous) = (&settings.identity, settings.anonymous);
+        let access = Access::new(profile.into(), registration, identity, anonymous, None);
         Self {
             subscription: Arc::new(settings.subscription.clone()),
-            from,
+            access: Arc::new(access),
             min_expires: BTreeMap::new(),
             settings,
-            registration,
             lists,
             heard: BTreeSet::new(),
         }
+    }
+
+    /// The facts changed.
+    pub(crate) fn set_registration(&mut self, registration: Registration) {
+        let old = &self.access;
+        self.access = Arc::new(Access::new(
+            old.profile.clone(),
+            registration,
+            &self.settings.identity,
+            self.settings.anonymous,
+            Some((old.mode, old.reason)),
+        ));
     }
 
     /// Life to ask of the server of this target: what is wanted, or what it was learnt to insist on (SUB-11).

@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod access;
 pub mod account;
 pub mod blocklist;
 pub mod conference;

@@ -139,7 +139,8 @@ impl Engine {
         let follows = self
             .accounts
             .get(&watch.account)
-            .is_some_and(|account| account.settings.profile.follows_redirections());
+            .map(|account| watch.access(account))
+            .is_some_and(|access| access.profile.follows_redirections(access.mode));
         if !follows {
             return false;
         }
@@ -200,7 +201,7 @@ impl Engine {
         let Some(account) = self.accounts.get(&watch.account) else {
             return false;
         };
-        let profile = &account.settings.profile;
+        let profile = &watch.access(account).profile.clone();
         let (sent, _) = self.content(watch, purpose, 1);
         let required = |tag: &str| {
             let lists = |name| header::lists(sent.all(name), tag);
@@ -222,7 +223,7 @@ impl Engine {
         let Some(account) = self.accounts.get(&watch.account) else {
             return false;
         };
-        let profile = &account.settings.profile;
+        let profile = &watch.access(account).profile.clone();
         let demanded: Vec<&str> = header::tokens(response.headers.all("Require")).collect();
         let supported = !demanded.is_empty() && demanded.iter().all(|tag| profile.supports(tag));
         if !supported || watch.learnt().supported.is_some() {

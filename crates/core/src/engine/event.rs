@@ -9,7 +9,7 @@ use super::WatchId;
 use crate::blocklist::SourceState;
 use crate::conference::{Cause as LeaveCause, DeviationCode, Info, RosterState};
 use crate::header::Rate;
-use crate::profile::Mode;
+use crate::profile::{Mode, ModeReason};
 use crate::roster::Row;
 use crate::subscription::{Cause, EndReason, Shown};
 
@@ -122,6 +122,8 @@ pub struct State {
     pub server: Option<Arc<str>>,
     /// The SIP core's kind.
     pub mode: Mode,
+    /// Why it is that (SW-10).
+    pub mode_reason: ModeReason,
     /// The next hop is protected (SEC-02).
     pub protected: bool,
     /// How far the roster can be trusted; [`RosterState::None`] of an event package without one.

@@ -126,7 +126,7 @@ impl Engine {
     /// The host's registration facts changed; later requests use them.
     pub fn set_registration(&mut self, account: AccountId, registration: Registration) {
         if let Some(account) = self.accounts.get_mut(&account) {
-            account.registration = registration;
+            account.set_registration(registration);
         }
     }
 

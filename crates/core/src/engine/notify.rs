@@ -13,6 +13,7 @@ use crate::header::multipart;
 use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
 use crate::host::{Answer, HostKind, SubscriptionId};
 use crate::message::{Headers, Request};
+use crate::profile::Kind;
 use crate::random::Token;
 use crate::roster::News;
 use crate::subscription::EndReason;
@@ -84,11 +85,18 @@ impl Engine {
         let mut watch = self.watches.remove(&id)?;
         let (verdict, ended) = action(self, &mut watch);
         self.finish(now, id, &mut watch, ended);
-        let answer = if self.chooses_answer() {
+        let mut answer = if self.chooses_answer() {
             verdict.answer(&watch.package)
         } else {
             Answer::new(200)
         };
+        if self.chooses_answer()
+            && let Some(account) = self.accounts.get(&watch.account)
+        {
+            let of_session = watch.package.is_of_the_session();
+            let access = watch.access(account);
+            access.decorate(Kind::Answer, of_session, &mut answer.headers);
+        }
         self.watches.insert(id, watch);
         Some(answer)
     }

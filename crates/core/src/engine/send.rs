@@ -9,7 +9,6 @@ use core::time::Duration;
 use super::again::Learnt;
 use super::watch::Watch;
 use super::{Engine, Purpose, Sent, WatchId};
-use crate::account::ANONYMOUS;
 use crate::conference::DeviationCode;
 use crate::dialog::{Dialog, Taken};
 use crate::header;
@@ -48,26 +47,15 @@ impl Engine {
         {
             headers.push("Suppress-If-Match", etag);
         }
-        let settings = &account.settings;
-        settings
-            .profile
-            .decorate(kind, &account.registration, &mut headers);
-        if !watch.package.is_of_the_session() {
-            // The server of another package is none of the IM service.
-            headers.remove("Accept-Contact");
-        }
+        let access = watch.access(account);
+        access.decorate(kind, watch.package.is_of_the_session(), &mut headers);
         protect_contact(&mut headers, &watch.uri);
-        if settings.anonymous {
-            if self.capabilities.kind != HostKind::Transaction && kind == Kind::Initial {
-                headers.push("From", ANONYMOUS);
-            }
-            headers.push("Privacy", "id");
-            let product = headers
-                .get("User-Agent")
-                .and_then(|all| all.split(' ').next());
-            if let Some(product) = product.map(ToString::to_string) {
-                headers.set("User-Agent", product);
-            }
+        let own = [&account.settings.identity, ">"].concat();
+        if self.capabilities.kind != HostKind::Transaction
+            && kind == Kind::Initial
+            && access.from.strip_prefix('<') != Some(&own)
+        {
+            headers.push("From", &access.from);
         }
         if let Some(learnt) = &watch.learnt {
             learnt.apply(&mut headers);
@@ -89,9 +77,10 @@ impl Engine {
         let Some(account) = self.accounts.get(&watch.account) else {
             return;
         };
-        let route = account.settings.profile.route(&account.registration);
+        let access = watch.access(account);
+        let route = access.route();
         if self.capabilities.kind == HostKind::Transaction {
-            let from = account.from.clone();
+            let from = access.from.clone();
             let dialog = Dialog::new(from, watch.uri.clone(), route, &mut self.random);
             self.by_call_id.insert(dialog.call_id, id);
             watch.dialog = Some(Box::new(dialog));
@@ -126,7 +115,7 @@ impl Engine {
         let Some(account) = self.accounts.get(&watch.account) else {
             return;
         };
-        let route = account.settings.profile.route(&account.registration);
+        let route = watch.access(account).route();
         let target = Self::target_of(watch).to_string();
         if let Some(dialog) = &mut watch.dialog {
             dialog.restart(&target, route);

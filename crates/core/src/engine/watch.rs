@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::again::Learnt;
 use super::{Engine, Package, Purpose, Rates, Sent, State, WatchId, What};
+use crate::access::Access;
 use crate::account::{Account, AccountId};
 use crate::conference::DeviationCode;
 use crate::dialog::Dialog;
@@ -158,6 +159,11 @@ impl Watch {
             end_as: None,
             armed: None,
         }
+    }
+
+    /// By which way its messages go.
+    pub(super) fn access<'a>(&'a self, account: &'a Account) -> &'a Access {
+        &account.access
     }
 
     /// True the first time in a subscription.
@@ -341,13 +347,15 @@ impl Engine {
         let Some(account) = self.accounts.get(&watch.account) else {
             return;
         };
+        let access = watch.access(account);
         let state = State {
             shown,
             why,
             retry_in,
             server: watch.server.clone(),
-            mode: account.settings.profile.mode(),
-            protected: account.registration.protected,
+            mode: access.mode,
+            mode_reason: access.reason,
+            protected: access.registration.protected,
             roster: watch.package.roster_state(),
             hidden_users: watch.package.hidden_users(),
         };

@@ -1,7 +1,7 @@
 //! An account as it is recorded: its settings without the password, its profile by name.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::fields::{Fields, words};
@@ -10,7 +10,7 @@ use crate::account::AccountSettings;
 use crate::blocklist::rules::RuleSettings;
 use crate::conference;
 use crate::digest::Credentials;
-use crate::profile::Plain;
+use crate::profile::{self, Auto, ContactPreference, Ims, Mode, Plain, Profile};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
 use crate::subscription;
 use crate::xml;
@@ -30,7 +30,47 @@ words!(Mechanism {
     Giba = "giba",
     Nass = "nass",
 });
+words!(ContactPreference { Strict = "strict", Lenient = "lenient", None = "none" });
+words!(ProfileName { Plain = "sip", Ims = "ims", Auto = "auto", Other = "other" });
 words!(SipCore { Sip = "sip", Ims = "ims" });
+
+/// Which profile an account has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProfileName {
+    /// [`Plain`].
+    #[default]
+    Plain,
+    /// [`Ims`].
+    Ims,
+    /// [`Auto`].
+    Auto,
+    /// An operator's own.
+    Other,
+}
+
+impl ProfileName {
+    /// Of this profile.
+    #[must_use]
+    pub fn of(profile: &dyn Profile) -> Self {
+        let mode = profile.mode(&Registration::default()).0;
+        match (profile.settings(), profile.is_automatic(), mode) {
+            (None, ..) => Self::Other,
+            (Some(_), true, _) => Self::Auto,
+            (Some(_), false, Mode::Sip) => Self::Plain,
+            (Some(_), false, Mode::Ims) => Self::Ims,
+        }
+    }
+
+    /// The profile with these settings; [`Plain`] for an operator's own.
+    #[must_use]
+    pub fn profile(self, settings: profile::Settings) -> Box<dyn Profile> {
+        match self {
+            Self::Plain | Self::Other => Box::new(Plain(settings)),
+            Self::Ims => Box::new(Ims(settings)),
+            Self::Auto => Box::new(Auto(settings)),
+        }
+    }
+}
 
 /// An account as it is recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,8 +81,10 @@ pub struct RecordedAccount {
     pub also: Vec<String>,
     /// The user name of the credentials. The password is not recorded.
     pub username: Option<String>,
-    /// The kind of SIP core that the profile is for, by its word in event streams.
-    pub profile: String,
+    /// Which profile.
+    pub profile: ProfileName,
+    /// What the profile is set to; the defaults of an operator's own.
+    pub profile_settings: profile::Settings,
     /// As [`AccountSettings::subscription`].
     pub subscription: subscription::Settings,
     /// As [`AccountSettings::conference`].
@@ -78,7 +120,8 @@ impl RecordedAccount {
             identity: identity.clone(),
             also: also.clone(),
             username: credentials.as_ref().map(|held| held.username.clone()),
-            profile: profile.mode().as_str().to_string(),
+            profile: ProfileName::of(&**profile),
+            profile_settings: profile.settings().cloned().unwrap_or_default(),
             subscription: subscription.clone(),
             conference: *conference,
             sources: sources.clone(),
@@ -88,8 +131,8 @@ impl RecordedAccount {
         }
     }
 
-    /// The settings once more: the plain profile, and [`STAND_IN_PASSWORD`]. Who replays a recording made with another
-    /// profile sets that, and the password where the answers to challenges are to be the same.
+    /// The settings once more, with [`STAND_IN_PASSWORD`], and [`Plain`] for an operator's own profile. Who replays a
+    /// recording made with such a one sets that, and the password where the answers to challenges are to be the same.
     #[must_use]
     pub fn settings(&self) -> AccountSettings {
         AccountSettings {
@@ -99,7 +142,7 @@ impl RecordedAccount {
                 username,
                 password: STAND_IN_PASSWORD.into(),
             }),
-            profile: Box::new(Plain),
+            profile: self.profile.profile(self.profile_settings.clone()),
             subscription: self.subscription.clone(),
             conference: self.conference,
             sources: self.sources.clone(),
@@ -114,6 +157,7 @@ impl RecordedAccount {
         fields.values("also", &mut self.also);
         fields.value("username", &mut self.username)?;
         fields.value("profile", &mut self.profile)?;
+        describe_profile(&mut self.profile_settings, fields)?;
         let subscription::Settings {
             expires,
             t1,
@@ -171,6 +215,26 @@ impl RecordedAccount {
     }
 }
 
+pub(super) fn describe_profile(
+    settings: &mut profile::Settings,
+    fields: &mut Fields,
+) -> Result<(), Fault> {
+    let profile::Settings {
+        accept_contact,
+        icsi,
+        product,
+        service_route,
+        trusted_proxy,
+        watch_registration,
+    } = settings;
+    fields.value("accept-contact", accept_contact)?;
+    fields.value("icsi", icsi)?;
+    fields.value("product", product)?;
+    fields.value("follow-service-route", service_route)?;
+    fields.value("trusted-proxy", trusted_proxy)?;
+    fields.value("watch-registration", watch_registration)
+}
+
 pub(super) fn describe_registration(
     registration: &mut Registration,
     fields: &mut Fields,
@@ -190,6 +254,7 @@ pub(super) fn describe_registration(
         mechanism,
         security_server,
         access_network,
+        cellular_network,
         access_network_unprotected,
         outbound,
         expires,
@@ -210,6 +275,7 @@ pub(super) fn describe_registration(
     fields.value("mechanism", mechanism)?;
     fields.values("security-server", security_server);
     fields.value("access-network", access_network)?;
+    fields.value("cellular-network", cellular_network)?;
     fields.value("access-network-unprotected", access_network_unprotected)?;
     fields.value("outbound", outbound)?;
     fields.value("registration-expires", expires)?;

@@ -39,7 +39,7 @@ use crate::host::{Action, Answer, Capabilities, Fact, SubscriptionId};
 use crate::message::{Headers, Request};
 use crate::registration::Registration;
 use crate::wall_time::WallTime;
-pub use account::RecordedAccount;
+pub use account::{ProfileName, RecordedAccount};
 pub use input::Input;
 pub use read::{Fault, Recording, Step};
 

@@ -54,6 +54,8 @@ pub struct Registration {
     /// Text for P-Access-Network-Info, as of now (IMS-16, IMS-19); [`check_access_network`] tells whether it can be one.
     /// Source: the modem or the configuration.
     pub access_network: Option<String>,
+    /// Text for Cellular-Network-Info, where the access is none of a cellular network and the modem knows one (IMS-20).
+    pub cellular_network: Option<String>,
     /// The user allows P-Access-Network-Info towards a P-CSCF without security association (IMS-18).
     pub access_network_unprotected: bool,
     /// The registrar took part in RFC 5626 outbound (`Require: outbound` in the 2xx, §6); decides about `ob` (IMS-14).
@@ -161,7 +163,13 @@ impl Registration {
     pub fn tellable_access_network(&self) -> Option<&str> {
         self.access_network
             .as_deref()
-            .filter(|_| self.protected || self.access_network_unprotected)
+            .filter(|_| self.may_tell_access())
+    }
+
+    /// Whether this path may be told where the user is: it is protected, or the user consents (IMS-18).
+    #[must_use]
+    pub fn may_tell_access(&self) -> bool {
+        self.protected || self.access_network_unprotected
     }
 
     /// What the host can no longer rely on once its registration is gone: routes, GRUUs, the agreement (IMS-05). The

@@ -4,7 +4,7 @@ use rollmark_core::account::AccountSettings;
 use rollmark_core::engine::{Engine, MAX_AGAIN, MAX_REDIRECTS, What};
 use rollmark_core::host::{Action, Capabilities, Fact, SendFailure};
 use rollmark_core::message::{Headers, Response};
-use rollmark_core::profile::{Kind, Mode, Plain, Profile, Registration};
+use rollmark_core::profile::{Facts, Kind, Mode, ModeReason, Plain, Profile, Registration};
 use rollmark_core::subscription::{EndReason, Shown};
 
 use crate::world::{ROOM, World, document, s};
@@ -105,21 +105,20 @@ fn a_protected_target_stays_protected() {
 struct Picky;
 
 impl Profile for Picky {
-    fn mode(&self) -> Mode {
-        Mode::Sip
+    fn mode(&self, registration: &Registration) -> (Mode, ModeReason) {
+        Plain::default().mode(registration)
     }
-    fn route(&self, registration: &Registration) -> Vec<String> {
-        Plain.route(registration)
+    fn route(&self, facts: &Facts<'_>) -> Vec<String> {
+        Plain::default().route(facts)
     }
-    fn decorate(&self, kind: Kind, registration: &Registration, headers: &mut Headers) {
-        Plain.decorate(kind, registration, headers);
-        headers.push("Require", "pref, sec-agree");
+    fn decorate(&self, kind: Kind, facts: &Facts<'_>, headers: &mut Headers) {
+        Plain::default().decorate(kind, facts, headers);
+        if kind != Kind::Answer {
+            headers.push("Require", "pref, sec-agree");
+        }
     }
-    fn follows_redirections(&self) -> bool {
+    fn follows_redirections(&self, _mode: Mode) -> bool {
         false
-    }
-    fn may_leave_out(&self, option: &str) -> bool {
-        option != "sec-agree"
     }
     fn supports(&self, option: &str) -> bool {
         option == "gruu"

@@ -17,8 +17,9 @@ use crate::blocklist::{BlockList, Entry, SourceState, Update};
 use crate::engine::{Body, PackageSettings, WatchId};
 use crate::host::{Fact, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
+use crate::profile;
 use crate::record::input::KINDS;
-use crate::record::{Input, RecordedAccount};
+use crate::record::{Input, ProfileName, RecordedAccount};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
 use crate::wall_time::WallTime;
 
@@ -68,7 +69,8 @@ fn registration() -> impl Strategy<Value = Registration> {
                 public_gruu: gruu,
                 temporary_gruu: proxy.clone(),
                 mechanism: flag.then_some(Mechanism::IpsecAka),
-                access_network: access,
+                access_network: access.clone(),
+                cellular_network: access,
                 access_network_unprotected: !flag,
                 outbound: flag,
                 expires,
@@ -96,14 +98,31 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
         any::<usize>(),
     );
     (names, settings).prop_map(|(names, settings)| {
-        let (identity, also, username, profile, sources) = names;
+        let (identity, also, username, icsi, sources) = names;
         let (expires, t1, max_attempts, flags, limit) = settings;
         let [retry_unreachable, host_refreshes, strict, match_endpoints] = flags;
         let mut account = RecordedAccount {
             identity,
             also,
             username,
-            profile,
+            profile: [
+                ProfileName::Plain,
+                ProfileName::Ims,
+                ProfileName::Auto,
+                ProfileName::Other,
+            ][usize::from(max_attempts % 4)],
+            profile_settings: profile::Settings {
+                accept_contact: if strict {
+                    profile::ContactPreference::Lenient
+                } else {
+                    profile::ContactPreference::None
+                },
+                icsi: strict.then(|| icsi.clone()),
+                product: host_refreshes.then_some(icsi),
+                service_route: strict,
+                trusted_proxy: match_endpoints,
+                watch_registration: retry_unreachable,
+            },
             sources,
             match_endpoints,
             anonymous: !strict,

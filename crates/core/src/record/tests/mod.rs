@@ -303,12 +303,12 @@ fn a_replay_is_completed_with_the_hosts_own_profile_and_password() {
     let recording = Recording::read(&recorder.finish()).unwrap();
     let mut asked = Vec::new();
     let steps = recording.replay(|account| {
-        asked.push((account.profile.clone(), account.username.clone()));
+        asked.push((account.profile, account.username.clone()));
         AccountSettings {
-            profile: Box::new(crate::profile::Plain),
+            profile: Box::new(crate::profile::Plain::default()),
             ..account.settings()
         }
     });
     assert_eq!(steps.count(), 8);
-    assert_eq!(asked, [("sip".to_string(), Some("me".to_string()))]);
+    assert_eq!(asked, [(ProfileName::Plain, Some("me".to_string()))]);
 }
