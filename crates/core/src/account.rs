@@ -12,6 +12,7 @@ use crate::blocklist::rules::RuleSettings;
 use crate::conference;
 use crate::digest::Credentials;
 use crate::profile::{Plain, Profile, Registration};
+use crate::session;
 use crate::subscription;
 use crate::uri::{IdentityRules, Uri};
 
@@ -47,6 +48,8 @@ pub struct AccountSettings {
     pub anonymous: bool,
     /// Endpoint URIs take part in block matching (URI-20).
     pub match_endpoints: bool,
+    /// What is done about IM sessions that the host reports (OMA-01, IMS-46).
+    pub sessions: session::Settings,
     /// How rules of block lists are read (XDM-61, XDM-69).
     pub rules: RuleSettings,
 }
@@ -65,6 +68,7 @@ impl AccountSettings {
             sources: Vec::new(),
             anonymous: false,
             match_endpoints: false,
+            sessions: session::Settings::default(),
             rules: RuleSettings::default(),
         }
     }

@@ -30,6 +30,7 @@ mod random;
 pub mod record;
 pub mod registration;
 pub mod roster;
+pub mod session;
 pub mod subscription;
 pub mod uri;
 pub mod wall_time;

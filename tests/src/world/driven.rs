@@ -9,6 +9,7 @@ use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::message::Request;
 use rollmark_core::record::Recorder;
 use rollmark_core::registration::Registration;
+use rollmark_core::session::{ImSession, SessionId};
 
 /// An engine that is driven by a world.
 #[derive(Debug)]
@@ -57,6 +58,21 @@ impl Driven {
         target: &str,
     ) -> Result<WatchId, WatchError> {
         either!(self, held => held.watch(now, account, target))
+    }
+
+    pub(super) fn session_started(
+        &mut self,
+        now: Duration,
+        session: ImSession,
+    ) -> Result<Option<WatchId>, WatchError> {
+        match self {
+            Self::Plain(engine) => engine.handle_session_started(now, &session),
+            Self::Recorded(recorder) => recorder.handle_session_started(now, session),
+        }
+    }
+
+    pub(super) fn session_ended(&mut self, now: Duration, session: SessionId) {
+        either!(self, held => held.handle_session_ended(now, session));
     }
 
     pub(super) fn unsubscribe(&mut self, now: Duration, watch: WatchId) {

@@ -14,6 +14,7 @@ use rollmark_core::host::{Action, Capabilities, Fact, SendFailure, TransactionId
 use rollmark_core::message::{Headers, Request, Response};
 use rollmark_core::record::{RecordedAccount, Recording, STAND_IN_PASSWORD};
 use rollmark_core::registration::Registration;
+use rollmark_core::session::{ImSession, Role, SessionId};
 use rollmark_core::subscription::Shown;
 
 use super::dice::Dice;
@@ -188,6 +189,8 @@ struct Watched {
     id: WatchId,
     account: usize,
     room: String,
+    /// It follows this session.
+    session: Option<SessionId>,
     /// The rows as the events tell them: present, blocked.
     rows: BTreeMap<String, (bool, bool)>,
 }
@@ -396,8 +399,11 @@ impl World {
             16 if self.watched.len() < 4 => self.watch()?,
             17 if self.dice.percent(40) => {
                 let at = self.dice.below(self.watched.len() as u32) as usize;
-                let id = self.watched[at].id;
-                self.engine.unsubscribe(self.now, id);
+                let Watched { id, session, .. } = self.watched[at];
+                match session {
+                    Some(session) => self.engine.session_ended(self.now, session),
+                    None => self.engine.unsubscribe(self.now, id),
+                }
                 self.settle(None)?;
             }
             // The process sleeps; all that was due comes late (SW-14).
@@ -426,17 +432,46 @@ impl World {
         if self.watched.iter().any(taken) {
             return Ok(());
         }
-        let id = self
-            .engine
-            .watch(self.now, self.people[account].id, &room)
-            .map_err(|error| error.to_string())?;
+        let session = self
+            .dice
+            .percent(40)
+            .then_some(SessionId(self.watched.len() as u64));
+        let id = match session {
+            Some(id) => {
+                let session = self.session(id, account, &room);
+                let watch = self.engine.session_started(self.now, session);
+                watch.map(|watch| watch.expect("the conference of a session is watched"))
+            }
+            None => self.engine.watch(self.now, self.people[account].id, &room),
+        };
+        let id = id.map_err(|error| error.to_string())?;
         self.watched.push(Watched {
             id,
             account,
             room,
+            session,
             rows: BTreeMap::new(),
         });
         self.settle(None)
+    }
+
+    /// A session in this room; the server may know the room by its group identity alone (OMA-03, OMA-06).
+    fn session(&mut self, id: SessionId, account: usize, room: &str) -> ImSession {
+        let group = self.dice.percent(30);
+        ImSession {
+            id,
+            account: self.people[account].id,
+            role: self
+                .dice
+                .pick(&[Role::ClientOriginated, Role::ClientInvited]),
+            identity: match group {
+                true => format!("sip:session{}@{DOMAIN}", id.0),
+                false => room.to_owned(),
+            },
+            group: group.then(|| room.to_owned()),
+            is_focus: Some(true),
+            allows_conference: None,
+        }
     }
 
     fn change_truth(&mut self) {

@@ -1,5 +1,5 @@
 //! Requests that are sent once more in the same attempt, because the server said what was wrong with them: challenges,
-//! redirections, option tags (RFC 3261 §8.1.3.4, §8.1.3.5, §22; SUB-12, SUB-16, SUB-19).
+//! redirections, option tags, another name of the conference (RFC 3261 §8.1.3.4, §8.1.3.5, §22; SUB-12, SUB-16, SUB-19).
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -87,6 +87,9 @@ impl Engine {
             401 | 407 => self.answers_challenge(watch, response),
             300..=302 if sent.purpose == Purpose::Initial => {
                 self.notes_contacts(watch, response) && self.redirected(watch)
+            }
+            404 if sent.purpose == Purpose::Initial => {
+                self.redirected(watch) || self.turns_to_group(sent.watch, watch)
             }
             420 => self.leaves_options_out(sent.purpose, watch, response),
             421 => self.offers_option(watch, response),

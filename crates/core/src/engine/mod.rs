@@ -11,6 +11,7 @@ mod lists;
 mod notify;
 mod package;
 mod send;
+mod session;
 #[cfg(test)]
 mod tests;
 mod wall_time;
@@ -35,6 +36,7 @@ pub use begin::WatchError;
 pub use event::{Event, Rates, State, What};
 use package::Package;
 pub use package::{Body, PackageSettings};
+use session::Sessions;
 pub use wall_time::WALL_TIME_TRUST;
 use watch::Watch;
 pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
@@ -52,6 +54,7 @@ pub struct Engine {
     wall_time: Option<(Duration, WallTime)>,
     /// When a rule begins or ceases to hold.
     rules_due: Option<Duration>,
+    sessions: Sessions,
     accounts: HashMap<AccountId, Account>,
     watches: HashMap<WatchId, Box<Watch>>,
     /// Call-ID of each live dialog of a transaction host.
@@ -89,6 +92,7 @@ impl Engine {
             random: Random::new(seed),
             wall_time: None,
             rules_due: None,
+            sessions: Sessions::default(),
             accounts: HashMap::new(),
             watches: HashMap::new(),
             by_call_id: HashMap::new(),
@@ -175,6 +179,7 @@ impl Engine {
             && let Some(watch) = self.watches.remove(&id)
         {
             self.forget_dialog(&watch);
+            self.sessions.forget(id);
             if let Some(at) = watch.armed {
                 self.timers.remove(&(at, id));
             }
@@ -291,6 +296,7 @@ impl Engine {
             }
             self.with(now, id, |engine, watch| {
                 watch.subscription.handle_timeout(now, &mut engine.random);
+                engine.handle_session_timeout(now, id, watch);
             });
         }
     }

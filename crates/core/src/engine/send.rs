@@ -107,7 +107,7 @@ impl Engine {
     }
 
     pub(super) fn subscribe_again(&mut self, id: WatchId, watch: &mut Watch, expires: u32) {
-        if self.capabilities.kind != HostKind::Transaction {
+        if self.capabilities.kind != HostKind::Transaction || watch.dialog.is_none() {
             self.forget_dialog(watch);
             self.subscribe(id, watch, expires);
             return;

@@ -323,6 +323,7 @@ impl Engine {
             .poll_timeout()
             .into_iter()
             .chain(watch.resync.at)
+            .chain(self.sessions.due(id))
             .min();
         if wanted != watch.armed {
             if let Some(at) = watch.armed {

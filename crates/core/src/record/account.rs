@@ -12,6 +12,7 @@ use crate::conference;
 use crate::digest::Credentials;
 use crate::profile::{self, Auto, ContactPreference, Ims, Mode, Plain, Profile};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
+use crate::session;
 use crate::subscription;
 use crate::xml;
 
@@ -95,6 +96,8 @@ pub struct RecordedAccount {
     pub anonymous: bool,
     /// As [`AccountSettings::match_endpoints`].
     pub match_endpoints: bool,
+    /// As [`AccountSettings::sessions`].
+    pub sessions: session::Settings,
     /// As [`AccountSettings::rules`].
     pub rules: RuleSettings,
 }
@@ -114,6 +117,7 @@ impl RecordedAccount {
             sources,
             anonymous,
             match_endpoints,
+            sessions,
             rules,
         } = settings;
         Self {
@@ -127,6 +131,7 @@ impl RecordedAccount {
             sources: sources.clone(),
             anonymous: *anonymous,
             match_endpoints: *match_endpoints,
+            sessions: sessions.clone(),
             rules: rules.clone(),
         }
     }
@@ -148,6 +153,7 @@ impl RecordedAccount {
             sources: self.sources.clone(),
             anonymous: self.anonymous,
             match_endpoints: self.match_endpoints,
+            sessions: self.sessions.clone(),
             rules: self.rules.clone(),
         }
     }
@@ -206,6 +212,14 @@ impl RecordedAccount {
         fields.values("source", &mut self.sources);
         fields.value("anonymous", &mut self.anonymous)?;
         fields.value("match-endpoints", &mut self.match_endpoints)?;
+        let session::Settings {
+            subscribe,
+            without_focus,
+            patience,
+        } = &mut self.sessions;
+        fields.value("follow-sessions", subscribe)?;
+        fields.value("without-focus", without_focus)?;
+        fields.value("session-patience", patience)?;
         let RuleSettings {
             polite_block,
             sphere,

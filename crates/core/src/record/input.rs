@@ -15,12 +15,17 @@ use crate::engine::{Body, Engine, PackageSettings, WatchId};
 use crate::host::{Capabilities, Fact, HostKind, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
 use crate::registration::Registration;
+use crate::session::{ImSession, Role, SessionId};
 use crate::wall_time::WallTime;
 
 words!(HostKind {
     Transaction = "transaction",
     Dialog = "dialog",
     Watching = "watching",
+});
+words!(Role {
+    ClientOriginated = "client-originated",
+    ClientInvited = "client-invited",
 });
 words!(SendFailure { NoAnswer = "no-answer", Unreachable = "unreachable" });
 words!(SourceState {
@@ -48,7 +53,8 @@ numbers!(
     AccountId(u32),
     WatchId(u64),
     TransactionId(u64),
-    SubscriptionId(u64)
+    SubscriptionId(u64),
+    SessionId(u64)
 );
 
 /// One input, as it went into an engine.
@@ -91,6 +97,20 @@ pub enum Input {
         settings: PackageSettings,
         /// Only its present state.
         once: bool,
+    },
+    /// [`Engine::handle_session_started`].
+    SessionStarted {
+        /// When.
+        now: Duration,
+        /// The session.
+        session: ImSession,
+    },
+    /// [`Engine::handle_session_ended`].
+    SessionEnded {
+        /// When.
+        now: Duration,
+        /// Which session.
+        session: SessionId,
     },
     /// [`Engine::refresh`].
     Refresh {
@@ -175,11 +195,13 @@ pub enum Input {
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 20] = [
+pub(super) const KINDS: [&str; 22] = [
     "account",
     "registration",
     "watch",
     "watch-package",
+    "session-started",
+    "session-ended",
     "refresh",
     "unsubscribe",
     "stop",
@@ -243,6 +265,10 @@ impl Input {
                     engine.watch_package(*now, *account, target, settings)
                 });
             }
+            Self::SessionStarted { now, session } => {
+                return Returned::Session(engine.handle_session_started(*now, session));
+            }
+            Self::SessionEnded { now, session } => engine.handle_session_ended(*now, *session),
             Self::Refresh { now, watch } => engine.refresh(*now, *watch),
             Self::Unsubscribe { now, watch } => engine.unsubscribe(*now, *watch),
             Self::Stop { now, patience } => engine.stop(*now, *patience),
@@ -283,6 +309,8 @@ impl Input {
             | Self::BlockList { .. } => None,
             Self::Watch { now, .. }
             | Self::WatchPackage { now, .. }
+            | Self::SessionStarted { now, .. }
+            | Self::SessionEnded { now, .. }
             | Self::Unsubscribe { now, .. }
             | Self::Refresh { now, .. }
             | Self::Stop { now, .. }
@@ -314,6 +342,8 @@ impl Input {
             Self::Registration { .. } => "registration",
             Self::Watch { .. } => "watch",
             Self::WatchPackage { .. } => "watch-package",
+            Self::SessionStarted { .. } => "session-started",
+            Self::SessionEnded { .. } => "session-ended",
             Self::Refresh { .. } => "refresh",
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::Stop { .. } => "stop",
@@ -376,6 +406,22 @@ impl Input {
                     expires: None,
                 },
                 once: false,
+            },
+            "session-started" => Self::SessionStarted {
+                now,
+                session: ImSession {
+                    id: SessionId(0),
+                    account,
+                    role: Role::ClientOriginated,
+                    identity: String::new(),
+                    group: None,
+                    is_focus: None,
+                    allows_conference: None,
+                },
+            },
+            "session-ended" => Self::SessionEnded {
+                now,
+                session: SessionId(0),
             },
             "refresh" => Self::Refresh { now, watch },
             "unsubscribe" => Self::Unsubscribe { now, watch },
@@ -479,6 +525,29 @@ impl Input {
                 block.fields.value("target", target)?;
                 block.fields.value("once", once)?;
                 describe_package(settings, block)
+            }
+            Self::SessionStarted { now, session } => {
+                let ImSession {
+                    id,
+                    account,
+                    role,
+                    identity,
+                    group,
+                    is_focus,
+                    allows_conference,
+                } = session;
+                block.fields.value("at", now)?;
+                block.fields.value("session", id)?;
+                block.fields.value("account", account)?;
+                block.fields.value("role", role)?;
+                block.fields.value("identity", identity)?;
+                block.fields.value("group", group)?;
+                block.fields.value("is-focus", is_focus)?;
+                block.fields.value("allows-conference", allows_conference)
+            }
+            Self::SessionEnded { now, session } => {
+                block.fields.value("at", now)?;
+                block.fields.value("session", session)
             }
             Self::Refresh { now, watch } | Self::Unsubscribe { now, watch } => {
                 block.fields.value("at", now)?;

@@ -38,6 +38,7 @@ use crate::engine::{Engine, Event, PackageSettings, WatchError, WatchId};
 use crate::host::{Action, Answer, Capabilities, Fact, SubscriptionId};
 use crate::message::{Headers, Request};
 use crate::registration::Registration;
+use crate::session::{ImSession, SessionId};
 use crate::wall_time::WallTime;
 pub use account::{ProfileName, RecordedAccount};
 pub use input::Input;
@@ -59,6 +60,8 @@ pub enum Returned {
     Account(AccountId),
     /// What is watched from now on, or why not.
     Watch(Result<WatchId, WatchError>),
+    /// What is watched for a session, if anything, or why it cannot be.
+    Session(Result<Option<WatchId>, WatchError>),
     /// How a request or notification is to be answered; none for a request that is not for the engine.
     Answer(Option<Answer>),
 }
@@ -222,6 +225,26 @@ impl Recorder {
             Returned::Watch(watch) => watch,
             _ => Err(WatchError::NoAccount),
         }
+    }
+
+    /// Records and does [`Engine::handle_session_started`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn handle_session_started(
+        &mut self,
+        now: Duration,
+        session: ImSession,
+    ) -> Result<Option<WatchId>, WatchError> {
+        match self.put(Input::SessionStarted { now, session }) {
+            Returned::Session(watch) => watch,
+            _ => Err(WatchError::NoAccount),
+        }
+    }
+
+    /// Records and does [`Engine::handle_session_ended`].
+    pub fn handle_session_ended(&mut self, now: Duration, session: SessionId) {
+        self.put(Input::SessionEnded { now, session });
     }
 
     /// Records and does [`Engine::refresh`].

@@ -75,6 +75,8 @@ pub(crate) struct Subscription {
     was_live: bool,
     /// The last loss was announced by the notifier (`terminated`).
     told: bool,
+    /// The session that it belongs to is over: a loss is the end (SUB-71).
+    closing: bool,
     failures: u8,
     live_since: Duration,
     /// Retry-After of an error: no request by itself before this (SUB-18).
@@ -105,6 +107,7 @@ impl Subscription {
             doubtful: false,
             was_live: false,
             told: false,
+            closing: false,
             failures: 0,
             live_since: Duration::ZERO,
             not_before: Duration::ZERO,
@@ -231,6 +234,14 @@ impl Subscription {
             Phase::Subscribing if !self.accepted => self.phase = Phase::Leaving { sent: false },
             Phase::Subscribing | Phase::Live { .. } => self.leave(now),
             Phase::Leaving { .. } | Phase::Ended => {}
+        }
+    }
+
+    /// Whether what the notifier ends from now on stays ended, because the session is over (SUB-71).
+    pub(crate) fn close(&mut self, closing: bool) {
+        self.closing = closing;
+        if closing && matches!(self.phase, Phase::Idle | Phase::Waiting) {
+            self.end(EndReason::Unsubscribed);
         }
     }
 

@@ -167,6 +167,7 @@ impl Subscription {
     fn final_reason(&self, cause: Cause, next: Next) -> Option<EndReason> {
         match next {
             Next::End(reason) => Some(reason),
+            _ if self.closing => Some(EndReason::Unsubscribed),
             // A fetch is one attempt.
             _ if self.once => Some(match cause {
                 Cause::NoAnswer => EndReason::NoAnswer,

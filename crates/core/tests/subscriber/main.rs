@@ -3,4 +3,5 @@
 mod again;
 mod dialog;
 mod options;
+mod sessions;
 mod world;

@@ -63,6 +63,16 @@ impl World {
     }
 
     pub(crate) fn with(set: impl FnOnce(&mut AccountSettings), room: &str) -> Self {
+        Self::begun(set, |engine, now, account| {
+            engine.watch(now, account, room).unwrap()
+        })
+    }
+
+    /// Not by `watch`, but by what `begin` does.
+    pub(crate) fn begun(
+        set: impl FnOnce(&mut AccountSettings),
+        begin: impl FnOnce(&mut Engine, Duration, AccountId) -> WatchId,
+    ) -> Self {
         let mut settings = AccountSettings::new("sip:alice@example.org");
         settings.credentials = Some(Credentials {
             username: "alice".into(),
@@ -72,7 +82,7 @@ impl World {
         let mut engine = Engine::new(Capabilities::TRANSACTION, [5; 32]);
         let account = engine.add_account(settings, registration());
         let now = s(1000);
-        let id = engine.watch(now, account, room).unwrap();
+        let id = begin(&mut engine, now, account);
         Self {
             engine,
             account,

@@ -21,6 +21,7 @@ use crate::profile;
 use crate::record::input::KINDS;
 use crate::record::{Input, ProfileName, RecordedAccount};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
+use crate::session::{ImSession, Role, SessionId};
 use crate::wall_time::WallTime;
 
 pub(super) fn text() -> impl Strategy<Value = String> {
@@ -132,6 +133,9 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
             },
             ..RecordedAccount::default()
         };
+        account.sessions.subscribe = retry_unreachable;
+        account.sessions.without_focus = host_refreshes;
+        account.sessions.patience = t1;
         let subscription = &mut account.subscription;
         subscription.expires = expires;
         subscription.t1 = t1;
@@ -307,6 +311,26 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                     expires: registration.expires,
                 },
                 once: flag,
+            },
+            "session-started" => Input::SessionStarted {
+                now,
+                session: ImSession {
+                    id: SessionId(number),
+                    account: id,
+                    role: if flag {
+                        Role::ClientInvited
+                    } else {
+                        Role::ClientOriginated
+                    },
+                    identity: one,
+                    group: flag.then_some(other),
+                    is_focus: registration.expires.map(|_| flag),
+                    allows_conference: flag.then_some(status > 9),
+                },
+            },
+            "session-ended" => Input::SessionEnded {
+                now,
+                session: SessionId(number),
             },
             "refresh" => Input::Refresh { now, watch },
             "unsubscribe" => Input::Unsubscribe { now, watch },
