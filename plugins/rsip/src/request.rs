@@ -132,7 +132,7 @@ impl Requests {
         mut heard: watch::Receiver<bool>,
     ) {
         let deadline = Instant::now() + TIMER_F;
-        let mut interval = T1;
+        let mut interval = None;
         let mut again = Instant::now();
         loop {
             tokio::select! {
@@ -154,8 +154,13 @@ impl Requests {
                         again = deadline;
                         continue;
                     }
-                    again = Instant::now() + interval;
-                    interval = if *heard.borrow() { T2 } else { (interval * 2).min(T2) };
+                    let next = match interval {
+                        None => T1,
+                        Some(_) if *heard.borrow() => T2,
+                        Some(last) => T2.min(last * 2),
+                    };
+                    interval = Some(next);
+                    again = Instant::now() + next;
                 }
             }
         }
