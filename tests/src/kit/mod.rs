@@ -13,7 +13,9 @@ pub mod ezk;
 pub mod fake;
 pub mod message;
 pub mod notifier;
+pub mod rsip;
 mod scenarios;
+mod softphone;
 pub mod wire;
 mod words;
 
