@@ -145,14 +145,10 @@ impl Requests {
                     tracing::warn!(remote = %flow.remote, "no answer (Timer F)");
                     return self.fail(branch, SendFailure::NoAnswer);
                 }
-                () = tokio::time::sleep_until(again) => {
+                () = tokio::time::sleep_until(again), if interval.is_none() || !flow.is_reliable() => {
                     if let Err(error) = wire.send(message, flow).await {
                         tracing::error!(%error, remote = %flow.remote, "the request could not be sent");
                         return self.fail(branch, SendFailure::Unreachable);
-                    }
-                    if flow.is_reliable() {
-                        again = deadline;
-                        continue;
                     }
                     let next = match interval {
                         None => T1,
