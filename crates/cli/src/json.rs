@@ -52,6 +52,8 @@ pub(crate) fn body(what: &What) -> (&'static str, Value) {
                 "etag": etag,
             }),
         ),
+        What::DocumentsChanged(diff) => ("documents", json!({ "changed": diff.changes.len() })),
+        What::DocumentsUncertain => ("documents", json!({ "changed": null })),
         What::Document { content_type, body } => (
             "document",
             json!({ "content_type": content_type, "bytes": body.len() }),

@@ -136,6 +136,10 @@ pub(crate) fn body(what: &What) -> Vec<String> {
             crate::json::source_state(*state),
             if *entries == 1 { "entry" } else { "entries" }
         )],
+        What::DocumentsChanged(diff) => {
+            vec![format!("{:<12}{} changed", "documents", diff.changes.len())]
+        }
+        What::DocumentsUncertain => vec![format!("{:<12}any may have changed", "documents")],
         What::Document { content_type, body } => vec![format!(
             "{:<12}{}, {} bytes",
             "document",

@@ -34,4 +34,5 @@ pub mod session;
 pub mod subscription;
 pub mod uri;
 pub mod wall_time;
+pub mod xcap_diff;
 pub mod xml;

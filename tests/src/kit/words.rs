@@ -22,6 +22,7 @@ pub(super) fn words(what: &What) -> String {
         What::Unblocked(row) => on("unblocked", row.user.entity()),
         What::BlockList { source, .. } => on("block-list", source),
         What::Deviation { code, .. } => on("deviation", code.as_str()),
+        What::DocumentsChanged(_) | What::DocumentsUncertain => "documents".into(),
         What::Document { .. } => "document".into(),
         What::Ended { reason, .. } => on("ended", reason.as_str()),
     }

@@ -9,6 +9,7 @@ use super::watch::Watch;
 use super::{Engine, Package, PackageSettings, WatchId};
 use crate::account::AccountId;
 use crate::uri::{Scheme, Uri, UriError};
+use crate::xcap_diff::ListError;
 
 /// Why something cannot be watched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum WatchError {
         /// As given.
         event: String,
     },
+    /// The documents cannot be asked for.
+    #[error(transparent)]
+    Documents(#[from] ListError),
     /// There is no such account in this engine.
     #[error("no such account")]
     NoAccount,
@@ -106,7 +110,7 @@ impl Engine {
         self.begin(now, account, target, package, true)
     }
 
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         now: Duration,
         account: AccountId,

@@ -12,6 +12,7 @@ use crate::header::Rate;
 use crate::profile::{Mode, ModeReason};
 use crate::roster::Row;
 use crate::subscription::{Cause, EndReason, Shown};
+use crate::xcap_diff::Diff;
 
 /// Something a user would want to see.
 #[derive(Clone, Debug)]
@@ -84,6 +85,12 @@ pub enum What {
         /// Its content.
         body: Arc<[u8]>,
     },
+    /// Documents of an XDMS changed, or were found to be there ([`Engine::watch_documents`], XDM-75).
+    ///
+    /// [`Engine::watch_documents`]: super::Engine::watch_documents
+    DocumentsChanged(Arc<Diff>),
+    /// Something was told of the watched documents that cannot be read: each may have changed (XDM-77).
+    DocumentsUncertain,
     /// The notifier departed from the RFCs; reported once a subscription and code.
     Deviation {
         /// Which way.

@@ -6,6 +6,7 @@
 
 mod again;
 mod begin;
+mod documents;
 mod event;
 mod lists;
 mod notify;

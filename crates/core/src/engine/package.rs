@@ -9,12 +9,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::documents::Documents;
 use super::{WatchError, What};
 use crate::account::Account;
 use crate::conference::RosterState;
 use crate::header::{Event, MediaType};
 use crate::roster::{News, Roster};
 use crate::subscription;
+use crate::xcap_diff;
 
 /// The conference package (RFC 4575 §3.1).
 const CONFERENCE: &str = "conference";
@@ -49,6 +51,8 @@ pub struct Body {
 pub(crate) enum Package {
     /// RFC 4575: documents are merged into a roster, made by the first.
     Conference(Option<Box<Roster>>),
+    /// RFC 5875: changes of documents are told.
+    Documents(Box<Documents>),
     /// Documents are handed on.
     Other(Arc<PackageSettings>),
 }
@@ -73,6 +77,7 @@ impl Package {
     pub(super) fn event(&self) -> &str {
         match self {
             Self::Conference(_) => CONFERENCE,
+            Self::Documents(_) => xcap_diff::EVENT,
             Self::Other(settings) => &settings.event,
         }
     }
@@ -103,6 +108,7 @@ impl Package {
     pub(super) fn accept(&self) -> String {
         match self {
             Self::Conference(_) => CONFERENCE_INFO.to_string(),
+            Self::Documents(_) => xcap_diff::CONTENT_TYPE.to_string(),
             Self::Other(settings) => settings.accept.join(", "),
         }
     }
@@ -111,6 +117,7 @@ impl Package {
     pub(super) fn body(&self) -> Option<&Body> {
         match self {
             Self::Conference(_) => None,
+            Self::Documents(documents) => Some(&documents.body),
             Self::Other(settings) => settings.body.as_ref(),
         }
     }
@@ -119,6 +126,7 @@ impl Package {
     pub(super) fn expires(&self) -> Option<u32> {
         match self {
             Self::Conference(_) => None,
+            Self::Documents(_) => Some(xcap_diff::EXPIRES),
             Self::Other(settings) => settings.expires,
         }
     }
@@ -137,6 +145,7 @@ impl Package {
     pub(super) fn accepts(&self, media: &MediaType) -> bool {
         match self {
             Self::Conference(_) => media.is(CONFERENCE_INFO),
+            Self::Documents(_) => media.is(xcap_diff::CONTENT_TYPE),
             Self::Other(settings) => {
                 settings.accept.is_empty() || settings.accept.iter().any(|wanted| media.is(wanted))
             }
@@ -147,6 +156,7 @@ impl Package {
     pub(super) fn begin_subscription(&mut self) {
         match self {
             Self::Conference(Some(roster)) => roster.begin_subscription(),
+            Self::Documents(documents) => documents.begin_subscription(),
             Self::Conference(None) | Self::Other(_) => {}
         }
     }
@@ -166,6 +176,7 @@ impl Package {
                 let roster = roster.get_or_insert_with(new);
                 roster.apply(now, body, &account.lists)
             }
+            Self::Documents(documents) => documents.read(body),
             Self::Other(_) => News {
                 events: alloc::vec![What::Document {
                     content_type: [&media.kind, "/", &media.subtype].concat(),
@@ -176,10 +187,19 @@ impl Package {
         }
     }
 
-    /// True while the whole state is to be asked for, as what is held has a gap (RFC 4575 §4.6).
+    /// The notifier is asked for what is wanted now.
+    pub(super) fn asked(&mut self) {
+        if let Self::Documents(documents) = self {
+            documents.is_new = false;
+        }
+    }
+
+    /// True while the whole state is to be asked for: what is held has a gap (RFC 4575 §4.6), or something else is wanted
+    /// than was asked for (RFC 5875 §4.7).
     pub(super) fn wants_full_state(&self) -> bool {
         match self {
             Self::Conference(Some(roster)) => roster.full_state().is_some(),
+            Self::Documents(documents) => documents.is_new,
             Self::Conference(None) | Self::Other(_) => false,
         }
     }
@@ -188,14 +208,14 @@ impl Package {
     pub(super) fn roster(&self) -> Option<&Roster> {
         match self {
             Self::Conference(roster) => roster.as_deref(),
-            Self::Other(_) => None,
+            Self::Documents(_) | Self::Other(_) => None,
         }
     }
 
     pub(super) fn roster_mut(&mut self) -> Option<&mut Roster> {
         match self {
             Self::Conference(roster) => roster.as_deref_mut(),
-            Self::Other(_) => None,
+            Self::Documents(_) | Self::Other(_) => None,
         }
     }
 

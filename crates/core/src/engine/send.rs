@@ -188,6 +188,7 @@ impl Engine {
             return;
         };
         let (request, next_hop) = dialog.request(headers, body, credentials);
+        watch.package.asked();
         let transaction = TransactionId(self.fresh_id());
         self.by_transaction.insert(
             transaction,

@@ -190,6 +190,7 @@ impl Watch {
     /// Notes the last request of a dialog host.
     pub(super) fn asked(&mut self, purpose: Purpose, expires: u32, headers: &Headers) {
         self.last_purpose = purpose;
+        self.package.asked();
         self.last_expires = expires;
         self.last_suppressed = headers.get("Suppress-If-Match").is_some();
     }

@@ -112,6 +112,26 @@ pub enum Input {
         /// Which session.
         session: SessionId,
     },
+    /// [`Engine::watch_documents`].
+    WatchDocuments {
+        /// When.
+        now: Duration,
+        /// By which account.
+        account: AccountId,
+        /// Whom to ask.
+        target: String,
+        /// Which documents.
+        documents: Vec<String>,
+    },
+    /// [`Engine::set_documents`].
+    Documents {
+        /// When.
+        now: Duration,
+        /// Of which watch.
+        watch: WatchId,
+        /// Which documents from now on.
+        documents: Vec<String>,
+    },
     /// [`Engine::refresh`].
     Refresh {
         /// When.
@@ -195,13 +215,15 @@ pub enum Input {
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 22] = [
+pub(super) const KINDS: [&str; 24] = [
     "account",
     "registration",
     "watch",
     "watch-package",
     "session-started",
     "session-ended",
+    "watch-documents",
+    "documents",
     "refresh",
     "unsubscribe",
     "stop",
@@ -269,6 +291,23 @@ impl Input {
                 return Returned::Session(engine.handle_session_started(*now, session));
             }
             Self::SessionEnded { now, session } => engine.handle_session_ended(*now, *session),
+            Self::WatchDocuments {
+                now,
+                account,
+                target,
+                documents,
+            } => {
+                let watch = engine.watch_documents(*now, *account, target, documents);
+                return Returned::Watch(watch);
+            }
+            Self::Documents {
+                now,
+                watch,
+                documents,
+            } => {
+                // What cannot be asked for changes nothing, as it did when it was recorded.
+                let _ = engine.set_documents(*now, *watch, documents);
+            }
             Self::Refresh { now, watch } => engine.refresh(*now, *watch),
             Self::Unsubscribe { now, watch } => engine.unsubscribe(*now, *watch),
             Self::Stop { now, patience } => engine.stop(*now, *patience),
@@ -344,6 +383,8 @@ impl Input {
             Self::WatchPackage { .. } => "watch-package",
             Self::SessionStarted { .. } => "session-started",
             Self::SessionEnded { .. } => "session-ended",
+            Self::WatchDocuments { .. } => "watch-documents",
+            Self::Documents { .. } => "documents",
             Self::Refresh { .. } => "refresh",
             Self::Unsubscribe { .. } => "unsubscribe",
             Self::Stop { .. } => "stop",
@@ -422,6 +463,17 @@ impl Input {
             "session-ended" => Self::SessionEnded {
                 now,
                 session: SessionId(0),
+            },
+            "watch-documents" => Self::WatchDocuments {
+                now,
+                account,
+                target: String::new(),
+                documents: Vec::new(),
+            },
+            "documents" => Self::Documents {
+                now,
+                watch,
+                documents: Vec::new(),
             },
             "refresh" => Self::Refresh { now, watch },
             "unsubscribe" => Self::Unsubscribe { now, watch },
@@ -548,6 +600,28 @@ impl Input {
             Self::SessionEnded { now, session } => {
                 block.fields.value("at", now)?;
                 block.fields.value("session", session)
+            }
+            Self::WatchDocuments {
+                now,
+                account,
+                target,
+                documents,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("account", account)?;
+                block.fields.value("target", target)?;
+                block.fields.values("document", documents);
+                Ok(())
+            }
+            Self::Documents {
+                now,
+                watch,
+                documents,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("watch", watch)?;
+                block.fields.values("document", documents);
+                Ok(())
             }
             Self::Refresh { now, watch } | Self::Unsubscribe { now, watch } => {
                 block.fields.value("at", now)?;

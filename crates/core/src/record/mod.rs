@@ -40,6 +40,7 @@ use crate::message::{Headers, Request};
 use crate::registration::Registration;
 use crate::session::{ImSession, SessionId};
 use crate::wall_time::WallTime;
+use crate::xcap_diff::{DocumentList, ListError};
 pub use account::{ProfileName, RecordedAccount};
 pub use input::Input;
 pub use read::{Fault, Recording, Step};
@@ -218,6 +219,44 @@ impl Recorder {
             settings,
             once: true,
         })
+    }
+
+    /// Records and does [`Engine::watch_documents`].
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn watch_documents(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        target: &str,
+        documents: Vec<String>,
+    ) -> Result<WatchId, WatchError> {
+        self.put_watch(Input::WatchDocuments {
+            now,
+            account,
+            target: target.into(),
+            documents,
+        })
+    }
+
+    /// Records and does [`Engine::set_documents`], after a look at the documents.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    pub fn set_documents(
+        &mut self,
+        now: Duration,
+        watch: WatchId,
+        documents: Vec<String>,
+    ) -> Result<(), ListError> {
+        DocumentList::new(&documents)?;
+        self.put(Input::Documents {
+            now,
+            watch,
+            documents,
+        });
+        Ok(())
     }
 
     fn put_watch(&mut self, input: Input) -> Result<WatchId, WatchError> {

@@ -332,6 +332,17 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                 now,
                 session: SessionId(number),
             },
+            "watch-documents" => Input::WatchDocuments {
+                now,
+                account: id,
+                target: one,
+                documents: account.also,
+            },
+            "documents" => Input::Documents {
+                now,
+                watch,
+                documents: account.also,
+            },
             "refresh" => Input::Refresh { now, watch },
             "unsubscribe" => Input::Unsubscribe { now, watch },
             "stop" => Input::Stop {
