@@ -357,6 +357,8 @@ impl Input {
             | Self::Request { now, .. }
             | Self::Notification { now, .. }
             | Self::WallTime { now, .. }
+            | Self::WatchDocuments { now, .. }
+            | Self::Documents { now, .. }
             | Self::Timeout { now } => Some(*now),
         }
     }
