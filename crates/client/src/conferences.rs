@@ -11,6 +11,7 @@ use rollmark_core::host::Capabilities;
 use rollmark_core::profile::Registration;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::documents::Documents;
 use crate::driver::{self, Command};
 use crate::port::Port;
 use crate::source::BlockListSource;
@@ -110,6 +111,7 @@ impl Conferences {
         self.command(Command::Subscribe {
             account: self.account,
             uri: uri.to_owned(),
+            documents: None,
             events,
             lagged: lagged.clone(),
             reply,
@@ -120,6 +122,68 @@ impl Conferences {
             id,
             queue,
             lagged,
+        })
+    }
+
+    /// Follows documents of an XDMS, so that a change is known at once (RFC 5875): `notifier` is whom to ask, often the
+    /// user's own identity (XDM-74), `documents` are URIs relative to the XCAP root. With the sources of `rollmark-xdm`:
+    ///
+    /// ```
+    /// # use rollmark::{Conferences, DocumentNews, SubscribeError};
+    /// # struct Followed;
+    /// # impl Followed {
+    /// #     fn documents(&mut self) -> Vec<String> { Vec::new() }
+    /// #     async fn documents_changed(&mut self) {}
+    /// #     fn take(&self, _: &rollmark::core::xcap_diff::Diff) {}
+    /// #     fn ask_all(&self) {}
+    /// # }
+    /// // `followed` is `rollmark_xdm::source::Followed::new(sources.iter().map(XdmsSource::control))`.
+    /// async fn follow(conferences: &Conferences, mut followed: Followed) -> Result<(), SubscribeError> {
+    ///     let mut documents = conferences
+    ///         .follow_documents("sip:alice@example.org", followed.documents())
+    ///         .await?;
+    ///     loop {
+    ///         tokio::select! {
+    ///             news = documents.next() => match news {
+    ///                 Some(DocumentNews::Changed(diff)) => followed.take(&diff),
+    ///                 Some(DocumentNews::Following | DocumentNews::Uncertain) => followed.ask_all(),
+    ///                 Some(DocumentNews::Lost { .. }) => {}
+    ///                 // The sources go on asking now and then.
+    ///                 Some(DocumentNews::Ended { .. }) | None => return Ok(()),
+    ///             },
+    ///             () = followed.documents_changed() => {
+    ///                 let _ = documents.set(followed.documents()).await;
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// When the notifier is no SIP URI, the documents cannot be asked for, or the plugin has been stopped.
+    pub async fn follow_documents(
+        &self,
+        notifier: &str,
+        documents: Vec<String>,
+    ) -> Result<Documents, SubscribeError> {
+        let (reply, result) = oneshot::channel();
+        let (events, queue) = mpsc::channel(EVENT_QUEUE);
+        let lagged = Arc::new(AtomicBool::new(false));
+        self.command(Command::Subscribe {
+            account: self.account,
+            uri: notifier.to_owned(),
+            documents: Some(documents),
+            events,
+            lagged: lagged.clone(),
+            reply,
+        });
+        let id = result.await.map_err(|_| SubscribeError::Stopped)??;
+        Ok(Documents {
+            commands: self.commands.clone(),
+            id,
+            queue,
+            lagged,
+            follows: false,
         })
     }
 

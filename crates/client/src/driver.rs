@@ -11,6 +11,7 @@ use rollmark_core::engine::{Engine, WatchError, WatchId, What};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::profile::Registration;
 use rollmark_core::wall_time::WallTime;
+use rollmark_core::xcap_diff::ListError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     AddAccount(Box<AccountSettings>, oneshot::Sender<AccountId>),
     AddSource(AccountId, String, AbortHandle),
     BlockList(AccountId, String, Update),
+    Documents(WatchId, Vec<String>, oneshot::Sender<Result<(), ListError>>),
     NetworkChanged,
     Registration(AccountId, Box<Registration>),
     Resynchronise(WatchId),
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Subscribe {
         account: AccountId,
         uri: String,
+        /// To be followed there; none for a conference.
+        documents: Option<Vec<String>>,
         events: mpsc::Sender<Event>,
         lagged: Arc<AtomicBool>,
         reply: oneshot::Sender<Result<WatchId, WatchError>>,
@@ -208,6 +212,9 @@ impl Driver {
                 }
                 self.engine.handle_block_list(account, &source, update);
             }
+            Command::Documents(id, documents, reply) => {
+                let _ = reply.send(self.engine.set_documents(now, id, &documents));
+            }
             Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
             Command::Registration(account, registration) => {
                 self.engine.set_registration(account, *registration);
@@ -220,11 +227,15 @@ impl Driver {
             Command::Subscribe {
                 account,
                 uri,
+                documents,
                 events,
                 lagged,
                 reply,
             } => {
-                let result = self.engine.watch(now, account, &uri);
+                let result = match documents {
+                    Some(documents) => self.engine.watch_documents(now, account, &uri, &documents),
+                    None => self.engine.watch(now, account, &uri),
+                };
                 if let Ok(id) = result {
                     let consumer = Consumer {
                         uri: Arc::from(uri),

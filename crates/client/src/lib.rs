@@ -21,11 +21,13 @@
 //! ```
 
 mod conferences;
+mod documents;
 mod driver;
 mod port;
 mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
+pub use documents::{DocumentNews, Documents};
 pub use port::{Answering, Port, Reporter};
 pub use source::BlockListSource;
 

@@ -15,7 +15,7 @@ use crate::xcap_diff::ListError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
     /// The URI cannot be read.
-    #[error("the conference URI {uri:?} cannot be used: {fault}")]
+    #[error("the URI {uri:?} cannot be used: {fault}")]
     Uri {
         /// As given.
         uri: String,
@@ -23,7 +23,7 @@ pub enum WatchError {
         fault: UriError,
     },
     /// Neither sip: nor sips:.
-    #[error("the conference URI {uri:?} is none that SIP can ask for; give a sip: or sips: URI")]
+    #[error("the URI {uri:?} is none that SIP can ask for; give a sip: or sips: URI")]
     Scheme {
         /// As given.
         uri: String,

@@ -10,12 +10,17 @@ mod document;
 mod file;
 mod held;
 #[cfg(feature = "reqwest")]
+mod live;
+#[cfg(feature = "reqwest")]
 mod xdms;
 
 pub use file::{FILE_POLL, FileSource};
 #[cfg(feature = "reqwest")]
+pub use live::Followed;
+#[cfg(feature = "reqwest")]
 pub use xdms::{
-    DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling, RESOLVING_TIME, Reading, XdmsControl, XdmsSource,
+    DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling, RESOLVING_TIME, Reading, WORD_BURST, WORD_PAUSE,
+    XdmsControl, XdmsSource,
 };
 
 /// A length of time for a person to read: `5 seconds`, `3 hours`.

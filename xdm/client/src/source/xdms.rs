@@ -5,12 +5,14 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rollmark_core::blocklist::{BlockList, Update};
-use tokio::sync::mpsc;
+use rollmark_core::xcap_diff::same_etag;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::copies::{CacheFile, Copies, Copy};
 use super::document::Reader;
 use super::held::Held;
+use super::live::{Reads, relative};
 use crate::client::{Operation, Outcome, Target};
 use crate::connection::{Connection, XdmsError, failure_of};
 use crate::resource_lists::Options;
@@ -59,6 +61,11 @@ impl Polling {
 /// Longest time spent on fetching what a document refers to; what is missing then makes the list incomplete.
 pub const RESOLVING_TIME: Duration = Duration::from_secs(60);
 
+/// Between two requests that words bring about, on average (SEC-18).
+pub const WORD_PAUSE: Duration = Duration::from_secs(1);
+/// Requests that words may bring about in a row, before that pause is kept.
+pub const WORD_BURST: u32 = 5;
+
 /// How a document is read.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -78,25 +85,44 @@ enum Brought {
 #[derive(Debug)]
 enum Word {
     Changed,
+    Retagged {
+        document: String,
+        previous: String,
+        etag: String,
+    },
     Switch(Box<(Connection, DocumentSelector)>),
 }
 
 /// Speaks to an [`XdmsSource`] that is in use elsewhere.
 #[derive(Clone, Debug)]
-pub struct XdmsControl(mpsc::UnboundedSender<Word>);
+pub struct XdmsControl {
+    words: mpsc::UnboundedSender<Word>,
+    pub(super) reads: watch::Receiver<Reads>,
+}
 
 impl XdmsControl {
     /// The document may have changed: it is asked for at once, by its entity tag. This is for notifications of changes
     /// (RFC 5875).
     pub fn changed(&self) {
         // A source that has gone has nothing to ask for.
-        let _ = self.0.send(Word::Changed);
+        let _ = self.words.send(Word::Changed);
+    }
+
+    /// A document that is read has another entity tag, but is what it was (XDM-75).
+    pub(super) fn retagged(&self, document: String, previous: String, etag: String) {
+        let _ = self.words.send(Word::Retagged {
+            document,
+            previous,
+            etag,
+        });
     }
 
     /// From now on the document is had otherwise: by another root, other identity headers, other credentials (SW-08). The
     /// list stays in use, unless the document is another user's: then it is dropped, and its copy on disk with it.
     pub fn switch(&self, connection: Connection, selector: DocumentSelector) {
-        let _ = self.0.send(Word::Switch(Box::new((connection, selector))));
+        let _ = self
+            .words
+            .send(Word::Switch(Box::new((connection, selector))));
     }
 }
 
@@ -106,9 +132,12 @@ pub struct XdmsSource {
     state: State,
     words: mpsc::UnboundedReceiver<Word>,
     control: XdmsControl,
-    /// A word came while a fetch was under way.
+    reads: watch::Sender<Reads>,
+    /// A word wants the document to be asked for.
     again: bool,
     due: Option<Instant>,
+    /// When words have all their credit again.
+    credit: Instant,
 }
 
 #[derive(Debug)]
@@ -136,6 +165,7 @@ impl XdmsSource {
             );
         }
         let (sender, words) = mpsc::unbounded_channel();
+        let (reads, told) = watch::channel(Reads::of(&selector, None, false));
         Self {
             state: State {
                 connection,
@@ -150,9 +180,14 @@ impl XdmsSource {
                 failures: 0,
             },
             words,
-            control: XdmsControl(sender),
+            control: XdmsControl {
+                words: sender,
+                reads: told,
+            },
+            reads,
             again: false,
             due: None,
+            credit: Instant::now(),
         }
     }
 
@@ -241,11 +276,14 @@ impl XdmsSource {
                 && let Some(update) = self.state.recall()
             {
                 self.due = Some(Instant::now());
+                self.tell_reads(false);
                 return update;
             }
-            if let Some(due) = self.due
-                && !self.again
-            {
+            if let Some(due) = self.due {
+                let due = match self.again {
+                    true => due.min(self.next_word()),
+                    false => due,
+                };
                 tokio::select! {
                     () = tokio::time::sleep_until(due) => {}
                     Some(word) = self.words.recv() => match self.heed(word) {
@@ -254,7 +292,9 @@ impl XdmsSource {
                     },
                 }
             }
-            self.again = false;
+            if std::mem::take(&mut self.again) {
+                self.credit = self.credit.max(Instant::now()) + WORD_PAUSE;
+            }
             let Self {
                 state,
                 words,
@@ -268,7 +308,7 @@ impl XdmsSource {
                         brought = &mut fetch => break Ok(brought),
                         Some(word) = words.recv() => match word {
                             // What is under way may be of before the change: it is asked for again after it (XDM-81).
-                            Word::Changed => *again = true,
+                            Word::Changed | Word::Retagged { .. } => *again = true,
                             // Its answer would be one of before the switch (XDM-81).
                             switch @ Word::Switch(_) => break Err(switch),
                         },
@@ -278,7 +318,9 @@ impl XdmsSource {
             // From here on nothing waits, so that a dropped call leaves no half of an update behind.
             let update = match brought {
                 Ok(result) => {
+                    let confirmed = result.is_ok();
                     let (update, wait) = self.state.settle(result);
+                    self.tell_reads(confirmed);
                     self.due = Some(Instant::now() + wait);
                     update
                 }
@@ -291,15 +333,45 @@ impl XdmsSource {
     }
 
     fn heed(&mut self, word: Word) -> Option<Update> {
-        self.again = true;
         match word {
-            Word::Changed => None,
+            Word::Changed => self.again = true,
+            Word::Retagged {
+                document,
+                previous,
+                etag,
+            } => {
+                self.again |= !self.state.retag(&document, &previous, &etag);
+                let confirmed = self.reads.borrow().is_confirmed();
+                self.tell_reads(confirmed);
+            }
             Word::Switch(to) => {
                 let (connection, selector) = *to;
-                self.due.get_or_insert_with(Instant::now);
-                self.state.switch(connection, selector)
+                self.due = Some(Instant::now());
+                let update = self.state.switch(connection, selector);
+                self.tell_reads(false);
+                return update;
             }
         }
+        None
+    }
+
+    /// When a word may bring about a request: at once, unless words have done so too often.
+    fn next_word(&self) -> Instant {
+        let now = Instant::now();
+        self.credit
+            .checked_sub(WORD_PAUSE * (WORD_BURST - 1))
+            .map_or(now, |at| at.max(now))
+    }
+
+    /// Tells which documents are read, if that or their entity tags changed.
+    fn tell_reads(&self, confirmed: bool) {
+        let copies = self.state.copies.as_ref();
+        let reads = Reads::of(&self.state.selector, copies, confirmed);
+        self.reads.send_if_modified(|told| {
+            let changed = *told != reads;
+            *told = reads;
+            changed
+        });
     }
 }
 
@@ -348,6 +420,34 @@ impl State {
         self.open_cache();
         self.copies = None;
         Some(self.held.forget())
+    }
+
+    /// Takes another entity tag of a document that is what it was (XDM-75); false when that cannot be relied on.
+    fn retag(&mut self, document: &str, previous: &str, etag: &str) -> bool {
+        let root = super::live::root_of(&self.selector);
+        let own = self.url();
+        let Some(copies) = self.copies.as_mut().filter(|copies| copies.url == own) else {
+            return false;
+        };
+        let Some(etag) = entity_tag(etag) else {
+            return false;
+        };
+        let held = std::iter::once((&copies.url, &mut copies.document)).chain(&mut copies.nodes);
+        let mut of = held.filter(|(url, _)| relative(&root, url).as_deref() == Some(document));
+        let known = of.all(|(_, copy)| {
+            let known = copy
+                .etag
+                .as_deref()
+                .is_some_and(|held| same_etag(held, previous) || same_etag(held, &etag));
+            if known {
+                copy.etag = Some(etag.clone());
+            }
+            known
+        });
+        if let Some(cache) = &self.cache {
+            cache.store(Some(copies));
+        }
+        known
     }
 
     /// One round of fetching, nothing of which counts before it is over.
@@ -483,6 +583,14 @@ impl State {
             }
         }
     }
+}
+
+/// An entity tag as HTTP writes it (RFC 9110 §8.8.3), of one that may lack its quotation marks.
+fn entity_tag(told: &str) -> Option<String> {
+    let bare = told.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    let bare = bare.unwrap_or(told);
+    let opaque = |c: char| c != '"' && !c.is_whitespace() && !c.is_control();
+    bare.chars().all(opaque).then(|| format!("\"{bare}\""))
 }
 
 /// A known empty list (XDM-24).
