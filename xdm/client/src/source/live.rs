@@ -126,9 +126,10 @@ pub struct Followed {
 impl Followed {
     /// These sources, by their [`control`](super::XdmsSource::control).
     pub fn new(sources: impl IntoIterator<Item = XdmsControl>) -> Self {
-        let sources = sources
-            .into_iter()
-            .map(|control| (control.clone(), control.reads.clone()));
+        let sources = sources.into_iter().map(|control| {
+            let reads = control.reads.clone();
+            (control, reads)
+        });
         Self {
             sources: sources.collect(),
             given: Vec::new(),
