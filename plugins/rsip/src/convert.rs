@@ -1,9 +1,9 @@
 //! rollmark's neutral messages as rsip's and back (RFC 3261 §7). Header values go through as text, in their order.
 
 use rollmark::core::message::{Headers, Request, Response, names_equal};
-use rollmark::core::uri::Uri;
+use rollmark::core::uri::{Scheme, Uri};
+use rsip::common::uri::Auth;
 use rsip::headers::header::Tokenizer;
-use rsip::param::{OtherParam, OtherParamValue};
 use rsip::{Header, Host, HostWithPort, Method, Param, StatusCode};
 
 /// rsip has no such method.
@@ -76,22 +76,37 @@ pub fn uri_to_rsip(text: &str) -> rsip::Uri {
     })
 }
 
+/// Read by rollmark's reader, since rsip's takes `alice.smith@example.org` for a host.
 fn parsed(text: &str) -> Option<rsip::Uri> {
-    let mut uri = rsip::Uri::try_from(text).ok()?;
-    // rsip prints transports in capitals; servers that compare texts, as for digest, want what was written.
-    for param in &mut uri.params {
-        if let Param::Transport(transport) = param
-            && let Ok(written) = Uri::parse(text)
-            && let Some(written) = written.param("transport")
-            && written != transport.to_string()
-        {
-            *param = Param::Other(
-                OtherParam::from("transport"),
-                Some(OtherParamValue::from(written)),
-            );
-        }
-    }
+    let written = Uri::parse(text).ok()?;
+    let uri = rsip::Uri {
+        scheme: Some(match written.scheme() {
+            Scheme::Sip => rsip::Scheme::Sip,
+            Scheme::Sips => rsip::Scheme::Sips,
+            _ => return None,
+        }),
+        auth: written.user().map(|user| Auth {
+            user: user.to_owned(),
+            password: written.password().map(str::to_owned),
+        }),
+        host_with_port: HostWithPort {
+            host: Host::from(written.host()?),
+            port: written.port().map(Into::into),
+        },
+        params: written.params().map(|(n, v)| param(n, v)).collect(),
+        headers: Vec::new(),
+    };
     (uri.to_string() == text).then_some(uri)
+}
+
+/// A parameter of the type that rsip has for it, where that prints as it was written: rsip prints transports in capitals,
+/// and servers that compare texts, as for digest, want what was written.
+fn param(name: &str, value: Option<&str>) -> Param {
+    let other = Param::Other(name.into(), value.map(Into::into));
+    match Param::try_from((name, value)) {
+        Ok(param) if param.to_string() == other.to_string() => param,
+        _ => other,
+    }
 }
 
 /// The headers that rsip has a type for and that have a compact form (RFC 3261 §7.3.3, RFC 6665 §8.4).
@@ -181,12 +196,21 @@ mod tests {
             "urn:service:sos",
             "im:bob@example.org",
             "sip:a%20b:secret@example.org;gr=urn:uuid:1",
+            "SIP:room@example.org",
+            "sip:room@example.org:05060",
+            "not a URI",
         ] {
             assert_eq!(uri_to_rsip(text).to_string(), text);
         }
-        let uri = uri_to_rsip("sip:room@example.org:5070;transport=tcp");
-        assert_eq!(uri.user(), Some("room"));
-        assert_eq!(uri.host().to_string(), "example.org");
+        for (text, host) in [
+            ("sip:room.one@example.org:5070;transport=tcp", "example.org"),
+            ("sips:room.one@[2001:db8::1]:5070", "[2001:db8::1]"),
+        ] {
+            let uri = uri_to_rsip(text);
+            assert_eq!(uri.user(), Some("room.one"));
+            assert_eq!(uri.host().to_string(), host);
+            assert_eq!(uri.port().map(|port| *port.value()), Some(5070));
+        }
     }
 
     #[test]

@@ -60,8 +60,10 @@
 //! | refuses folded lines, a blank before the colon, a lone LF, a line without colon | unfolded, trimmed, read, skipped |
 //! | takes compact names (`v`, `f`, `t`, `i` …) for unknown headers, so Via, From … are "missing" | given their long names, both ways |
 //! | refuses a header that is no UTF-8, and with it the message | replacement characters |
-//! | cannot parse `tel:`, `urn:`, `im:` URIs, IPv6 addresses, `?headers` | the URI's text stands in the place of its host, and prints as it was; do not route by its host, but by the next hop |
-//! | the same in From, To, Contact, Route … | the text is kept; `typed()` and `uri()` of such a header fail |
+//! | cannot parse `tel:`, `urn:`, `im:` URIs, `?headers` | the URI's text stands in the place of its host, and prints as it was; do not route by its host, but by the next hop |
+//! | cannot parse IPv6 addresses | such a host is a `Domain`, in its brackets |
+//! | takes `alice.smith@example.org` for a host, prints transports in capitals | user and host are told apart, the text is kept |
+//! | the same in From, To, Contact, Route …; quoted parameters, a blank beside `;`, several contacts, `gr=urn:uuid:…` | the text is kept; `typed()` and `uri()` of such a header fail or are wrong (`tests/differences.rs` lists every case) |
 //! | does not cut a body at Content-Length, takes a message cut within its headers for whole | cut; [`ReadError`] |
 //! | never makes `Header::SubscriptionState`, and has no Allow-Events, P-Asserted-Identity, Service-Route … | `Header::Other`, with the name as written |
 //! | knows fourteen methods | [`ReadError::Method`], [`convert::UnknownMethod`]; rollmark itself sends SUBSCRIBE only |
