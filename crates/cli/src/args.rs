@@ -130,6 +130,9 @@ pub(crate) struct Watch {
     /// Watch for so long, then unsubscribe
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: Option<u64>,
+    /// Enter the IM session first and watch the focus that answers; leave it at the end
+    #[arg(long, requires = "identity")]
+    pub(crate) join: bool,
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,

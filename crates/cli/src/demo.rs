@@ -114,6 +114,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         show,
         &place,
         crate::watch::stopped(None),
+        std::future::pending(),
     );
     // The play goes on while the client watches; its last step ends the conference, and with it the watching.
     let play = async {

@@ -39,6 +39,11 @@ pub(crate) enum Fault {
         "{server}: the core lets none of the identities of {identity} be used; the operator must add one (P-Associated-URI)"
     )]
     NoIdentity { server: String, identity: String },
+    #[error("{at}: {fault}")]
+    Join {
+        at: String,
+        fault: rollmark_ua::session::Fault,
+    },
     #[error(transparent)]
     Subscribe(#[from] rollmark::SubscribeError),
     #[error("{0}")]

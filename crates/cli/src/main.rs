@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod fault;
+mod join;
 mod json;
 mod matching;
 mod offline;

@@ -32,6 +32,11 @@ impl Registered {
         self.facts.sip_core().0 == SipCore::Ims
     }
 
+    /// What is known of it now.
+    pub(crate) fn facts(&self) -> &Registration {
+        &self.facts
+    }
+
     /// The identity to use: another than the given one when the core bars that one (IMS-04).
     pub(crate) fn usable_identity(&self, args: &Watch, given: &str) -> Result<String, Fault> {
         let usable = self.facts.usable_identity(given).map(str::to_owned);

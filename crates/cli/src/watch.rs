@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Transport, Watch};
 use crate::fault::{self, Fault, Place};
+use crate::join::{self, As};
 use crate::registration::{self, Outcome};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
@@ -44,13 +45,20 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         account(identity),
     )
     .await?;
+    let plain = As {
+        agent: &agent,
+        identity,
+        credentials: password.clone(),
+        registration: agent.facts(),
+        ims: false,
+    };
     if !registration::is_asked_for(args) {
-        return watch(args, identity, false, &agent.conferences).await;
+        return watch(args, plain, &agent.conferences).await;
     }
     let registered = match registration::register(&agent, args, identity, password.as_ref()).await?
     {
         Outcome::Registered(registered) => *registered,
-        Outcome::Nobody => return watch(args, identity, false, &agent.conferences).await,
+        Outcome::Nobody => return watch(args, plain, &agent.conferences).await,
         Outcome::Stopped => return Ok(()),
     };
     let outcome = async {
@@ -61,20 +69,23 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
             agent.conferences.add_account(account(&usable)).await?
         };
         registered.registering.feed(&conferences);
-        watch(args, &usable, registered.is_ims(), &conferences).await
+        let who = As {
+            agent: &agent,
+            identity: &usable,
+            credentials: password.clone(),
+            registration: registered.facts(),
+            ims: registered.is_ims(),
+        };
+        watch(args, who, &conferences).await
     }
     .await;
     registered.registering.deregister(PATIENCE).await;
     outcome
 }
 
-/// Watches as `identity` until the end; in an IMS core the XDMS is told who that is.
-async fn watch(
-    args: &Watch,
-    identity: &str,
-    ims: bool,
-    conferences: &Conferences,
-) -> Result<(), Fault> {
+/// Watches as `who` until the end; in an IMS core the XDMS is told who that is.
+async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(), Fault> {
+    let (identity, ims) = (who.identity, who.ims);
     let mut news = FirstNews::default();
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
@@ -95,14 +106,36 @@ async fn watch(
         }
     }
     news.wait().await;
-    let conference = conferences.subscribe(&args.conference).await?;
+    let show = Show::new(args.json);
     let place = Place {
         conference: &args.conference,
         server: args.server.as_deref(),
         user: args.user.as_deref(),
     };
     let stop = stopped(args.seconds.map(Duration::from_secs));
-    follow(conferences, conference, Show::new(args.json), &place, stop).await
+    if !args.join {
+        let conference = conferences.subscribe(&args.conference).await?;
+        let over = std::future::pending();
+        return follow(conferences, conference, show, &place, stop, over).await;
+    }
+    let Some(joined) = join::join(args, who, conferences, &show).await? else {
+        return Ok(());
+    };
+    let leave = joined.leave;
+    let stop = async move {
+        stop.await;
+        // The session and the subscription end at the same time.
+        drop(leave);
+    };
+    let over = async {
+        if joined.over.await.is_err() {
+            std::future::pending().await
+        }
+    };
+    let outcome = follow(conferences, joined.conference, show, &place, stop, over).await;
+    // By now the call was left, or is left because nothing holds it.
+    let _ = joined.call.await;
+    outcome
 }
 
 fn credentials(
@@ -136,20 +169,29 @@ pub(crate) async fn stopped(limit: Option<Duration>) {
     }
 }
 
-/// Shows a conference until it ends, or until `stop`, which ends the subscription properly.
+/// Shows a conference until it ends, or until `stop`, which ends the subscription properly. When its session is `over` the
+/// subscription is, too.
 pub(crate) async fn follow(
     conferences: &Conferences,
     mut conference: Conference,
     mut show: Show,
     place: &Place<'_>,
     stop: impl Future<Output = ()>,
+    over: impl Future<Output = ()>,
 ) -> Result<(), Fault> {
     let mut stop = std::pin::pin!(stop);
+    let mut over = std::pin::pin!(over);
+    let mut hung_up = false;
     let mut stopping = false;
     let mut answered = false;
     loop {
         let event = tokio::select! {
             event = conference.next() => event,
+            () = &mut over, if !hung_up => {
+                hung_up = true;
+                conference.session_ended();
+                continue;
+            }
             () = &mut stop, if !stopping => {
                 stopping = true;
                 let conferences = conferences.clone();
@@ -173,7 +215,7 @@ pub(crate) async fn follow(
             What::Ended { reason, status } => {
                 let reason = match reason {
                     // Time was over before the server said anything.
-                    EndReason::Unsubscribed if !answered => EndReason::NoAnswer,
+                    EndReason::Unsubscribed if !answered && !hung_up => EndReason::NoAnswer,
                     reason => reason,
                 };
                 return match fault::ended(reason, status, place) {

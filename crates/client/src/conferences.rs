@@ -9,11 +9,13 @@ use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{WatchError, WatchId, What};
 use rollmark_core::host::Capabilities;
 use rollmark_core::profile::Registration;
+use rollmark_core::session::{ImSession, SessionId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::documents::Documents;
 use crate::driver::{self, Command};
 use crate::port::Port;
+use crate::session::Session;
 use crate::source::BlockListSource;
 
 /// Events kept for a consumer that does not read; when they are full he gets a fresh roster instead.
@@ -120,6 +122,7 @@ impl Conferences {
         Ok(Conference {
             commands: self.commands.clone(),
             id,
+            session: None,
             queue,
             lagged,
         })
@@ -187,6 +190,44 @@ impl Conferences {
         })
     }
 
+    /// The host has an IM session: the conference of its focus is subscribed to by itself, unless the account's settings say
+    /// otherwise, which gives none (OMA-01, IMS-46). Tell its end by [`Conference::session_ended`]. Sessions of one conference
+    /// share a subscription; each has the events.
+    ///
+    /// # Errors
+    /// When neither identity of the session is a SIP URI, or the plugin has been stopped.
+    pub async fn session_started(
+        &self,
+        session: Session,
+    ) -> Result<Option<Conference>, SubscribeError> {
+        let (reply, result) = oneshot::channel();
+        let (events, queue) = mpsc::channel(EVENT_QUEUE);
+        let lagged = Arc::new(AtomicBool::new(false));
+        let session = ImSession {
+            id: SessionId(0),
+            account: self.account,
+            role: session.role,
+            identity: session.identity,
+            group: session.group,
+            is_focus: session.is_focus,
+            allows_conference: session.allows_conference,
+        };
+        self.command(Command::SessionStarted {
+            session,
+            events,
+            lagged: lagged.clone(),
+            reply,
+        });
+        let begun = result.await.map_err(|_| SubscribeError::Stopped)??;
+        Ok(begun.map(|(id, session)| Conference {
+            commands: self.commands.clone(),
+            id,
+            session: Some(session),
+            queue,
+            lagged,
+        }))
+    }
+
     /// Ends every subscription: Expires: 0, final NOTIFYs answered, at most this long (SW-13). Returns when all is ended.
     pub async fn stop(&self, patience: Duration) {
         let (reply, done) = oneshot::channel();
@@ -200,11 +241,12 @@ impl Conferences {
     }
 }
 
-/// One conference that is watched. Dropping it ends the subscription.
+/// One conference that is watched. Dropping it ends the subscription; that of a session, as its end does.
 #[derive(Debug)]
 pub struct Conference {
     commands: mpsc::UnboundedSender<Command>,
     id: WatchId,
+    session: Option<SessionId>,
     queue: mpsc::Receiver<Event>,
     lagged: Arc<AtomicBool>,
 }
@@ -222,7 +264,16 @@ impl Conference {
         self.queue.recv().await
     }
 
-    /// Ends the subscription; the events go on until [`What::Ended`] (OMA-18).
+    /// The session is over, whoever sent the BYE: the server has a short time to end the subscription, then it is ended from here
+    /// (SUB-71). The events go on until [`What::Ended`], unless another session keeps the subscription. Nothing happens to a
+    /// conference that was subscribed to without a session.
+    pub fn session_ended(&self) {
+        if let Some(session) = self.session {
+            let _ = self.commands.send(Command::SessionEnded(session));
+        }
+    }
+
+    /// Ends the subscription at once, for all sessions that share it; the events go on until [`What::Ended`] (OMA-18).
     pub fn unsubscribe(&self) {
         let _ = self.commands.send(Command::Unsubscribe(self.id));
     }
@@ -230,6 +281,9 @@ impl Conference {
 
 impl Drop for Conference {
     fn drop(&mut self) {
-        self.unsubscribe();
+        match self.session {
+            Some(_) => self.session_ended(),
+            None => self.unsubscribe(),
+        }
     }
 }

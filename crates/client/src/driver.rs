@@ -10,6 +10,7 @@ use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{Engine, WatchError, WatchId, What};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::profile::Registration;
+use rollmark_core::session::{ImSession, SessionId};
 use rollmark_core::wall_time::WallTime;
 use rollmark_core::xcap_diff::ListError;
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,13 @@ pub(crate) enum Command {
     NetworkChanged,
     Registration(AccountId, Box<Registration>),
     Resynchronise(WatchId),
+    SessionEnded(SessionId),
+    SessionStarted {
+        session: ImSession,
+        events: mpsc::Sender<Event>,
+        lagged: Arc<AtomicBool>,
+        reply: oneshot::Sender<Result<Option<(WatchId, SessionId)>, WatchError>>,
+    },
     Stop(Duration, oneshot::Sender<()>),
     Subscribe {
         account: AccountId,
@@ -46,6 +54,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 struct Consumer {
     uri: Arc<str>,
+    /// One of several for the same conference: what ends it for this one alone.
+    session: Option<SessionId>,
     events: mpsc::Sender<Event>,
     lagged: Arc<AtomicBool>,
 }
@@ -71,7 +81,9 @@ struct Driver {
     engine: Engine,
     started: Instant,
     actions: mpsc::UnboundedSender<Action>,
-    consumers: HashMap<WatchId, Consumer>,
+    /// Several only of a conference that sessions share.
+    consumers: HashMap<WatchId, Vec<Consumer>>,
+    sessions: u64,
     stopped: Vec<oneshot::Sender<()>>,
     feeds: Vec<AbortHandle>,
     reports: mpsc::WeakUnboundedSender<Report>,
@@ -99,6 +111,7 @@ pub(crate) fn start(
         started: Instant::now(),
         actions,
         consumers: HashMap::new(),
+        sessions: 0,
         stopped: Vec::new(),
         feeds: Vec::new(),
         reports: reports.downgrade(),
@@ -220,6 +233,36 @@ impl Driver {
                 self.engine.set_registration(account, *registration);
             }
             Command::Resynchronise(id) => self.resynchronise(id),
+            Command::SessionEnded(session) => self.session_ended(now, session),
+            Command::SessionStarted {
+                mut session,
+                events,
+                lagged,
+                reply,
+            } => {
+                self.sessions += 1;
+                session.id = SessionId(self.sessions);
+                let result = self.engine.handle_session_started(now, &session);
+                if let Ok(Some(id)) = result {
+                    let consumer = Consumer {
+                        uri: Arc::from(self.engine.target(id).unwrap_or(&session.identity)),
+                        session: Some(session.id),
+                        events,
+                        lagged,
+                    };
+                    let consumers = self.consumers.entry(id).or_default();
+                    // Who comes later is told what he missed when he first asks.
+                    consumer
+                        .lagged
+                        .store(!consumers.is_empty(), Ordering::Release);
+                    consumers.push(consumer);
+                }
+                let begun = result.map(|id| id.map(|id| (id, session.id)));
+                if reply.send(begun).is_err() {
+                    // Nobody waits for it any more.
+                    self.session_ended(now, session.id);
+                }
+            }
             Command::Stop(patience, reply) => {
                 self.stopped.push(reply);
                 self.engine.stop(now, patience);
@@ -239,10 +282,11 @@ impl Driver {
                 if let Ok(id) = result {
                     let consumer = Consumer {
                         uri: Arc::from(uri),
+                        session: None,
                         events,
                         lagged,
                     };
-                    self.consumers.insert(id, consumer);
+                    self.consumers.insert(id, vec![consumer]);
                 }
                 let _ = reply.send(result);
             }
@@ -285,8 +329,14 @@ impl Driver {
             let id = event.watch;
             if matches!(event.what, What::Ended { .. }) {
                 self.ended.push(event);
-            } else if let Some(consumer) = self.consumers.get(&id) {
-                consumer.tell(at, event.what);
+            } else if let Some(consumers) = self.consumers.get_mut(&id) {
+                if let (What::State(_), Some(uri)) = (&event.what, self.engine.target(id)) {
+                    // It may have turned to the group identity (OMA-06).
+                    for consumer in consumers.iter_mut().filter(|known| *known.uri != *uri) {
+                        consumer.uri = uri.into();
+                    }
+                }
+                tell_all(consumers, at, event.what);
             }
         }
         if self.unanswered > 0 {
@@ -294,8 +344,8 @@ impl Driver {
         }
         for event in std::mem::take(&mut self.ended) {
             let id = event.watch;
-            if let Some(consumer) = self.consumers.remove(&id) {
-                consumer.tell(at, event.what);
+            if let Some(consumers) = self.consumers.remove(&id) {
+                tell_all(&consumers, at, event.what);
             }
             self.engine.remove(id);
         }
@@ -304,16 +354,37 @@ impl Driver {
     /// A consumer has caught up with his queue and missed something: he gets the state and the whole roster.
     fn resynchronise(&mut self, id: WatchId) {
         let at = self.now();
-        let Some(consumer) = self.consumers.get(&id) else {
-            return;
-        };
-        consumer.lagged.store(false, Ordering::Release);
-        if let Some(state) = self.engine.state(id) {
-            consumer.tell(at, What::State(state));
+        let consumers = self.consumers.get(&id).into_iter().flatten();
+        for consumer in consumers.filter(|consumer| consumer.lagged.load(Ordering::Acquire)) {
+            consumer.lagged.store(false, Ordering::Release);
+            if let Some(state) = self.engine.state(id) {
+                consumer.tell(at, What::State(state));
+            }
+            if let Some(roster) = self.engine.roster(id) {
+                consumer.tell(at, What::Roster(roster.rows().collect()));
+            }
         }
-        if let Some(roster) = self.engine.roster(id) {
-            consumer.tell(at, What::Roster(roster.rows().collect()));
+    }
+
+    /// The last of several consumers follows the subscription to its end; the others have no more events.
+    fn session_ended(&mut self, now: Duration, session: SessionId) {
+        if let Some(id) = self.engine.session_watch(session)
+            && let Some(consumers) = self.consumers.get_mut(&id)
+            && consumers.len() > 1
+        {
+            consumers.retain(|consumer| consumer.session != Some(session));
         }
+        self.engine.handle_session_ended(now, session);
+    }
+}
+
+/// Tells each consumer; the only one of nearly every conference gets the event itself.
+fn tell_all(consumers: &[Consumer], at: Duration, what: What) {
+    if let Some((last, others)) = consumers.split_last() {
+        for consumer in others {
+            consumer.tell(at, what.clone());
+        }
+        last.tell(at, what);
     }
 }
 

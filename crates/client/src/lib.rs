@@ -19,16 +19,36 @@
 //! }
 //! # }
 //! ```
+//!
+//! A host that has IM sessions reports them, and the plugin subscribes by itself (OMA SIMPLE IM; [`Session`]):
+//!
+//! ```
+//! # async fn example(conferences: rollmark::Conferences, answer: rollmark::core::message::Response) {
+//! use rollmark::{Session, core::session::Role};
+//!
+//! // The INVITE was answered with this 2xx.
+//! if let Some(session) = Session::met(Role::ClientOriginated, &answer.headers)
+//!     && let Ok(Some(mut conference)) = conferences.session_started(session).await
+//! {
+//!     while let Some(event) = conference.next().await {
+//!         println!("{:?}", event.what);
+//!     }
+//!     // When the BYE was sent or has come, meanwhile: conference.session_ended()
+//! }
+//! # }
+//! ```
 
 mod conferences;
 mod documents;
 mod driver;
 mod port;
+mod session;
 mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
 pub use documents::{DocumentNews, Documents};
 pub use port::{Answering, Port, Reporter};
+pub use session::Session;
 pub use source::BlockListSource;
 
 pub use rollmark_core as core;
@@ -38,3 +58,4 @@ pub use rollmark_core::engine::{State, What};
 pub use rollmark_core::host::Capabilities;
 pub use rollmark_core::profile::Registration;
 pub use rollmark_core::roster::Row;
+pub use rollmark_core::session::Role;

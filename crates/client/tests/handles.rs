@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollmark::core::header;
 use rollmark::core::host::{Action, Answer, Fact};
 use rollmark::core::message::{Headers, Request, Response};
-use rollmark::{Account, Capabilities, Conference, Conferences, Port, What};
+use rollmark::{Account, Capabilities, Conference, Conferences, Port, Role, Session, What};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -151,4 +151,83 @@ async fn stopping_is_bounded_when_the_server_is_silent() {
         last = Some(event.what);
     }
     assert!(matches!(last, Some(What::Ended { .. })), "{last:?}");
+}
+
+fn session(identity: &str) -> Session {
+    Session {
+        role: Role::ClientOriginated,
+        identity: identity.into(),
+        group: None,
+        is_focus: Some(true),
+        allows_conference: None,
+    }
+}
+
+/// OMA-01, SUB-71, SW-15: sessions of one conference share its subscription: who comes later has the whole roster at once, and
+/// it ends with the last of them.
+#[tokio::test(start_paused = true)]
+async fn sessions_of_a_conference_share_its_subscription() {
+    let (conferences, mut port) = start();
+    let met = session("sip:room@example.org");
+    let mut one = conferences
+        .session_started(met.clone())
+        .await
+        .unwrap()
+        .unwrap();
+    let (mut dialog, _) = accept(&mut port).await;
+    let body = document(0, "full", "sip:bob@example.org", "full");
+    notify(&port, &mut dialog, "active", body).await;
+    let mut two = conferences.session_started(met).await.unwrap().unwrap();
+    let mut rosters = 0;
+    for conference in [&mut one, &mut two] {
+        while let Some(event) = within(conference.next()).await {
+            if let What::Roster(rows) = event.what {
+                assert_eq!(rows.len(), 1);
+                rosters += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(rosters, 2);
+    drop(one);
+    let body = document(1, "partial", "sip:carol@example.org", "full");
+    notify(&port, &mut dialog, "active", body).await;
+    let event = within(two.next()).await.unwrap();
+    assert!(matches!(event.what, What::Joined(_)), "{event:?}");
+    two.session_ended();
+    let (last, expires) = accept(&mut port).await;
+    assert_eq!(expires, 0);
+    assert_eq!(last.headers.get("Call-ID"), dialog.headers.get("Call-ID"));
+    notify(
+        &port,
+        &mut dialog,
+        "terminated;reason=timeout",
+        String::new(),
+    )
+    .await;
+    let mut last = None;
+    while let Some(event) = within(two.next()).await {
+        last = Some(event.what);
+    }
+    assert!(matches!(last, Some(What::Ended { .. })), "{last:?}");
+}
+
+/// OMA-01, IMS-46: the switch, and a single user at the other end: nothing is sent.
+#[tokio::test]
+async fn a_session_is_not_subscribed_to_against_the_settings() {
+    let mut account = Account::new("sip:alice@example.org");
+    account.sessions.subscribe = false;
+    let (conferences, _port) = Conferences::start(Capabilities::TRANSACTION, account);
+    let off = conferences
+        .session_started(session("sip:room@example.org"))
+        .await;
+    assert!(off.unwrap().is_none());
+    let (conferences, _port) = start();
+    let single = Session {
+        is_focus: Some(false),
+        ..session("sip:bob@192.0.2.7")
+    };
+    assert!(conferences.session_started(single).await.unwrap().is_none());
+    let bad = conferences.session_started(session("tel:+1")).await;
+    assert!(bad.is_err());
 }

@@ -19,8 +19,8 @@ use crate::uri::{IdentityRules, Uri};
 /// Servers of which an account remembers how long a life must at least be (SUB-11, SEC-18).
 pub const MAX_LEARNT_SERVERS: usize = 256;
 
-/// Names an account of an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Names an account of an engine; the default names none.
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccountId(pub(crate) u32);
 
 /// What an account can be set to.

@@ -150,7 +150,7 @@ impl Focus {
         self.change(|conference| conference.disconnect(entity, &departed))
     }
 
-    /// A user is put out: his endpoints become `disconnected` by `booted`, he stays in the roster.
+    /// A user is put out: his sessions end with BYE, his endpoints become `disconnected` by `booted`, he stays in the roster.
     ///
     /// # Errors
     /// [`FocusError`].
@@ -159,7 +159,11 @@ impl Focus {
             method: DisconnectionMethod::Booted,
             reason: reason.map(str::to_owned),
         };
-        self.change(|conference| conference.disconnect(entity, &booted))
+        self.change(|conference| conference.disconnect(entity, &booted))?;
+        self.shared
+            .state()
+            .hang_up(&self.key, |user| user == entity);
+        Ok(())
     }
 
     /// A user goes from the roster, told as `state="deleted"`.
@@ -218,7 +222,7 @@ impl Focus {
         Ok(())
     }
 
-    /// Ends the conference: subscriptions end with `noresource`, later SUBSCRIBE requests get 404.
+    /// Ends the conference: sessions end with BYE, subscriptions end with `noresource`, later SUBSCRIBE requests get 404.
     ///
     /// # Errors
     /// [`FocusError::Ended`].
@@ -226,6 +230,8 @@ impl Focus {
         let reason = TerminationReason::Noresource;
         let mut state = self.shared.state();
         state.terminate(&self.key, |_| true, reason, None, document);
+        state.hang_up(&self.key, |_| true);
+        state.identities.retain(|_, key| *key != self.key);
         match state.conferences.remove(&self.key) {
             Some(_) => Ok(()),
             None => Err(self.ended()),

@@ -16,7 +16,7 @@ use crate::xcap_diff::{self, ListFault, Watch};
 
 const PACKAGE: &str = "conference";
 
-const ALLOW_EVENTS: &str = "conference, xcap-diff";
+pub(crate) const ALLOW_EVENTS: &str = "conference, xcap-diff";
 
 /// Below this many seconds a SUBSCRIBE may be refused as too brief (RFC 6665 §4.2.1.1).
 const TOO_BRIEF_BELOW: u32 = 3600;
@@ -67,7 +67,7 @@ enum Package {
 
 /// Why a SUBSCRIBE is refused.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     /// A header is missing or unreadable.
     Malformed(&'static str),
     /// No such conference.
@@ -162,6 +162,7 @@ fn subscribe(
         }
         None => {
             let key = ConferenceKey::of(&request.line.uri).ok_or(Refusal::NotFound)?;
+            let key = state.resolve(key);
             let known = match package {
                 Package::Conference => state.conferences.contains_key(&key),
                 Package::XcapDiff => state.documents.contains_key(&key),
@@ -305,7 +306,7 @@ fn finish(state: &State, subscription: &mut Subscription, granted: u32) -> bool 
 }
 
 /// A response with From and To as the request had them, which ezk's own would shorten.
-fn response(
+pub(crate) fn response(
     endpoint: &SipEndpoint,
     request: &IncomingRequest,
     code: u16,
@@ -355,7 +356,7 @@ fn watched(request: &IncomingRequest) -> Result<Option<Vec<String>>, Refusal> {
 }
 
 /// Where the request came from is where NOTIFY goes.
-fn flow(request: &IncomingRequest) -> TargetTransportInfo {
+pub(crate) fn flow(request: &IncomingRequest) -> TargetTransportInfo {
     let info = &request.tp_info;
     TargetTransportInfo {
         via_host_port: None,
@@ -387,7 +388,7 @@ fn local_contact(
     format!("<sip:{}@{addr}{parameter}>{feature}", key.user)
 }
 
-fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
+pub(crate) fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
     request
         .headers
         .get_raw(name)
@@ -426,7 +427,7 @@ fn expires(value: Option<&str>) -> Result<Option<u32>, Refusal> {
 }
 
 /// The remote target; `None` without a Contact header.
-fn contact(request: &IncomingRequest) -> Result<Option<SipUri>, Refusal> {
+pub(crate) fn contact(request: &IncomingRequest) -> Result<Option<SipUri>, Refusal> {
     let Some(value) = raw(request, &Name::CONTACT) else {
         return Ok(None);
     };
@@ -437,7 +438,7 @@ fn contact(request: &IncomingRequest) -> Result<Option<SipUri>, Refusal> {
 }
 
 /// The URI of a Contact value: in angle brackets after a name, or up to the first parameter (RFC 3261 §20.10).
-fn contact_uri(value: &str) -> Option<&str> {
+pub(crate) fn contact_uri(value: &str) -> Option<&str> {
     let mut rest = value;
     if let Some(quoted) = rest.strip_prefix('"') {
         let mut escaped = false;

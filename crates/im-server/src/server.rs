@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::conference::Conference;
 use crate::focus::{FinalDocument, Focus, TerminationReason};
 use crate::notifier::NotifierLayer;
+use crate::session::{InviteError, Session, SessionLayer, invite};
 use crate::subscription::{DialogId, Subscription};
 use crate::xcap_diff::{DocumentNotifier, Documents};
 
@@ -40,6 +41,10 @@ pub struct Settings {
     pub max_expires: u32,
     /// Shortest subscription granted, in seconds; 423 below it (RFC 6665 §4.2.1.1 allows that only below an hour).
     pub min_expires: u32,
+    /// A session identity, the Contact of the focus, cannot be subscribed to: 404. The conference URI can.
+    pub forgets_session_identities: bool,
+    /// A session that ends ends the subscriptions of its user to the conference, too (RFC 4579 §3.4 leaves that open).
+    pub ends_subscription_with_session: bool,
 }
 
 impl Default for Settings {
@@ -50,6 +55,8 @@ impl Default for Settings {
             answer_202: false,
             max_expires: 3600,
             min_expires: 0,
+            forgets_session_identities: false,
+            ends_subscription_with_session: false,
         }
     }
 }
@@ -96,7 +103,7 @@ pub struct ImServer {
     shared: Arc<Shared>,
     addr: SocketAddr,
     sweep: AbortHandle,
-    _endpoint: SipEndpoint,
+    endpoint: SipEndpoint,
 }
 
 impl ImServer {
@@ -109,13 +116,14 @@ impl ImServer {
         let (mut builder, addr) = listen(settings.addr).await?;
         let shared = Arc::new(Shared::new(settings, seed));
         builder.add_layer(NotifierLayer::new(shared.clone()));
+        builder.add_layer(SessionLayer::new(shared.clone()));
         let endpoint = builder.build();
         let sweep = tokio::spawn(sweep(shared.clone())).abort_handle();
         Ok(Self {
             shared,
             addr,
             sweep,
-            _endpoint: endpoint,
+            endpoint,
         })
     }
 
@@ -160,6 +168,20 @@ impl ImServer {
         Ok(Focus::new(self.shared.clone(), key))
     }
 
+    /// Calls a user into a conference: an INVITE to `target`, the address of his user agent. In the roster he is `entity`, ringing
+    /// and then connected by `dialed-out`, or disconnected by what went wrong.
+    ///
+    /// # Errors
+    /// [`InviteError`].
+    pub async fn invite(
+        &self,
+        conference: &str,
+        entity: &str,
+        target: &str,
+    ) -> Result<(), InviteError> {
+        invite(&self.shared, &self.endpoint, conference, entity, target).await
+    }
+
     /// Notifies at this URI of changes of documents on an XDMS (event package `xcap-diff`, RFC 5875); whoever has the documents tells
     /// the changes to what this returns.
     ///
@@ -190,6 +212,8 @@ impl Drop for ImServer {
         let mut state = self.shared.state();
         state.subscriptions.clear();
         state.conferences.clear();
+        state.sessions.clear();
+        state.identities.clear();
         state.documents.clear();
     }
 }
@@ -287,6 +311,9 @@ pub(crate) struct State {
     pub(crate) conferences: HashMap<ConferenceKey, Entry>,
     pub(crate) documents: HashMap<ConferenceKey, Documents>,
     pub(crate) subscriptions: HashMap<DialogId, Subscription>,
+    pub(crate) sessions: HashMap<DialogId, Session>,
+    /// Conferences by their IM Session Identities.
+    pub(crate) identities: HashMap<ConferenceKey, ConferenceKey>,
 }
 
 impl State {

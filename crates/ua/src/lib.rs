@@ -5,16 +5,21 @@ pub mod aka;
 mod dns;
 pub mod register;
 mod registration;
+pub mod session;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ezk_sip_core::Endpoint;
+use rollmark::core::host::SendFailure;
 use rollmark::{Account, Conferences, Registration};
 use rollmark_ezk::{ConferencePlugin, Requests};
+use tokio::sync::mpsc;
 
 pub use registration::{Registering, Status};
+use session::{Caller, Session, SessionLayer, Table};
 pub use tls::TlsError;
 
 /// How SIP messages travel.
@@ -70,6 +75,7 @@ pub struct UserAgent {
     pub conferences: Conferences,
     endpoint: Endpoint,
     requests: Requests,
+    sessions: Arc<Table>,
     /// What is known without a registration.
     facts: Registration,
 }
@@ -95,6 +101,8 @@ impl UserAgent {
         let (plugin, conferences) = ConferencePlugin::new(account);
         let requests = plugin.requests();
         builder.add_layer(plugin);
+        let sessions = Arc::<Table>::default();
+        builder.add_layer(SessionLayer::new(sessions.clone(), requests.clone()));
         let endpoint = builder.build();
         let facts = Registration {
             // The plugin names the address of the flow it uses.
@@ -115,6 +123,7 @@ impl UserAgent {
             conferences,
             endpoint,
             requests,
+            sessions,
             facts,
         })
     }
@@ -141,6 +150,44 @@ impl UserAgent {
             register::Settings { facts, ..settings },
             aka,
         )
+    }
+
+    /// Calls a conference: its focus, once met, says where the conference is watched (RFC 4579 §3, §5.1). If there is no final response
+    /// when `give_up` resolves the call is cancelled. [`Caller::registration`] is as registered, or [`Self::facts`].
+    ///
+    /// # Errors
+    /// When there is no session.
+    pub async fn join(
+        &self,
+        conference: &str,
+        caller: &Caller,
+        give_up: impl Future<Output = ()>,
+    ) -> Result<Session, session::Fault> {
+        let (table, requests) = (&self.sessions, &self.requests);
+        session::join(table, &self.endpoint, requests, conference, caller, give_up).await
+    }
+
+    /// The address at which `user` is called over the flow to the outbound proxy.
+    ///
+    /// # Errors
+    /// When there is no outbound proxy, or it cannot be reached.
+    pub async fn contact(&self, user: &str) -> Result<String, SendFailure> {
+        let proxy = self.facts.outbound_proxy.as_deref();
+        let proxy = proxy.ok_or(SendFailure::Unreachable)?;
+        self.requests.contact(&self.endpoint, proxy, user).await
+    }
+
+    /// Accepts whoever invites from now on, in the name of `caller`; until then an INVITE is answered 480. What is not taken from
+    /// here is hung up with it.
+    #[must_use]
+    pub fn invitations(&self, caller: Caller) -> mpsc::UnboundedReceiver<Session> {
+        self.sessions.invitations(caller)
+    }
+
+    /// Outbound proxy and protection, as the settings gave them: the facts of a user who is not registered.
+    #[must_use]
+    pub fn facts(&self) -> &Registration {
+        &self.facts
     }
 
     /// The ezk endpoint, to add more to it.

@@ -17,8 +17,9 @@ fn headers(headers: &EzkHeaders) -> Headers {
         .collect()
 }
 
-/// A received request.
-pub(crate) fn request(request: &IncomingRequest) -> Request {
+/// A received request as a neutral message.
+#[must_use]
+pub fn request(request: &IncomingRequest) -> Request {
     Request {
         method: request.line.method.to_string(),
         uri: format!("{:?}", request.line.uri),

@@ -94,6 +94,15 @@ impl Flows {
 }
 
 impl Flow {
+    /// The flow that something came on.
+    pub(crate) fn of(transport: TpHandle, source: SocketAddr, tls: bool) -> Self {
+        Self {
+            transport,
+            destination: source,
+            tls,
+        }
+    }
+
     /// Reports the end of a connection, so that the subscriptions on it are told to the server anew.
     fn watch(&self, reporter: Reporter, lost: watch::Sender<u64>) {
         if self.transport.is_udp() {

@@ -37,10 +37,13 @@
 mod convert;
 mod flow;
 mod host;
+mod invite;
 mod layer;
 mod order;
 mod requests;
 
+pub use convert::request as neutral_request;
+pub use invite::Invitation;
 pub use layer::ConferencePlugin;
 pub use requests::Requests;
 

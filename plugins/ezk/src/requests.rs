@@ -87,7 +87,11 @@ impl Requests {
         self.flows.lost()
     }
 
-    async fn flow(&self, endpoint: &Endpoint, next_hop: &str) -> Result<Flow, SendFailure> {
+    pub(crate) async fn flow(
+        &self,
+        endpoint: &Endpoint,
+        next_hop: &str,
+    ) -> Result<Flow, SendFailure> {
         let flow = self.flows.to(endpoint, next_hop, &self.reporter).await;
         flow.map_err(|error: FlowError| {
             tracing::error!(%error, next_hop, "the next hop cannot be reached");

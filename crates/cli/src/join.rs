@@ -1,0 +1,116 @@
+//! `rollmark watch --join`: the IM session comes first, and its focus is what is watched (RFC 4579 §3.4, OMA-01…06).
+
+use std::time::Duration;
+
+use rollmark::core::digest::Credentials;
+use rollmark::core::profile::{Ims, Plain, Profile};
+use rollmark::{Conference, Conferences, Registration, Session};
+use rollmark_ua::UserAgent;
+use rollmark_ua::session::{Caller, Fault as SessionFault};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::args::Watch;
+use crate::fault::Fault;
+use crate::show::Show;
+use crate::text::safe;
+use crate::watch::{PATIENCE, stopped};
+
+/// How long a focus may take to let somebody in.
+const RINGING: Duration = Duration::from_secs(30);
+
+/// Who calls.
+pub(crate) struct As<'a> {
+    pub(crate) agent: &'a UserAgent,
+    pub(crate) identity: &'a str,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) registration: &'a Registration,
+    pub(crate) ims: bool,
+}
+
+/// A session and the conference that is watched for it.
+pub(crate) struct Joined {
+    pub(crate) conference: Conference,
+    /// Dropping it hangs up.
+    pub(crate) leave: oneshot::Sender<()>,
+    /// Resolves when the focus hangs up.
+    pub(crate) over: oneshot::Receiver<()>,
+    /// Ends when the session has.
+    pub(crate) call: JoinHandle<()>,
+}
+
+/// Calls the conference; none when the user did not wait for it.
+pub(crate) async fn join(
+    args: &Watch,
+    who: As<'_>,
+    conferences: &Conferences,
+    show: &Show,
+) -> Result<Option<Joined>, Fault> {
+    let profile: Box<dyn Profile> = match who.ims {
+        true => Box::new(Ims::default()),
+        false => Box::new(Plain::default()),
+    };
+    let caller = Caller {
+        identity: who.identity.to_owned(),
+        credentials: who.credentials,
+        registration: who.registration.clone(),
+        profile,
+    };
+    let failed = |fault| {
+        let conference = safe(&args.conference);
+        Fault::Join {
+            at: match &args.server {
+                Some(server) => format!("{} ({conference})", safe(server)),
+                None => conference,
+            },
+            fault,
+        }
+    };
+    let mut waits = true;
+    let give_up = async {
+        tokio::select! {
+            () = tokio::time::sleep(RINGING) => {}
+            () = stopped(None) => waits = false,
+        }
+    };
+    let session = who.agent.join(&args.conference, &caller, give_up).await;
+    let session = match session {
+        Ok(session) => session,
+        Err(SessionFault::NoAnswer) if !waits => return Ok(None),
+        Err(fault) => return Err(failed(fault)),
+    };
+    // A focus without a Contact is refused by the user agent.
+    let met = Session::met(session.role(), session.headers())
+        .ok_or_else(|| failed(SessionFault::NoContact))?
+        .of_group(&args.conference);
+    show.say(&format!("{:10}joined      {}", "", safe(&met.identity)));
+    let (leave, left) = oneshot::channel();
+    let (hung_up, over) = oneshot::channel();
+    let call = tokio::spawn(async move {
+        let mut session = session;
+        let by_focus = tokio::select! {
+            () = session.ended() => true,
+            _ = left => false,
+        };
+        if by_focus {
+            let _ = hung_up.send(());
+        } else {
+            session.leave(PATIENCE).await;
+        }
+    });
+    let conference = match conferences.session_started(met).await {
+        // A session of a group is subscribed to in any case.
+        Ok(conference) => conference.ok_or_else(|| failed(SessionFault::NoContact))?,
+        Err(error) => {
+            drop(leave);
+            let _ = call.await;
+            return Err(error.into());
+        }
+    };
+    Ok(Some(Joined {
+        conference,
+        leave,
+        over,
+        call,
+    }))
+}

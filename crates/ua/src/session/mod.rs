@@ -1,0 +1,258 @@
+//! IM sessions of the user agent: it calls a conference or is called by one, and hangs up (RFC 3261 §13, §15, RFC 4579 §3, RFC
+//! 4975 §8). An MSRP stream is offered because that makes it an IM session; no message is sent or read.
+
+mod dialog;
+mod incoming;
+mod outgoing;
+mod sdp;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ezk_sip_core::Endpoint;
+use rollmark::Registration;
+use rollmark::core::digest::Credentials;
+use rollmark::core::header::Address;
+use rollmark::core::message::Headers;
+use rollmark::core::profile::{Facts, Kind, Profile};
+use rollmark::core::session::Role;
+use rollmark::core::uri::Uri;
+use rollmark_ezk::Requests;
+use tokio::sync::{mpsc, watch};
+
+use dialog::Dialog;
+pub(crate) use incoming::SessionLayer;
+pub(crate) use outgoing::join;
+
+/// Sessions at one time; who invites beyond that gets 486.
+pub const MAX_SESSIONS: usize = 64;
+/// Methods that the user agent takes.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, NOTIFY";
+
+/// Why there is no session.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The focus, or a proxy before it, said no.
+    #[error("the conference does not let you in: {status} {reason}")]
+    Refused {
+        /// Its status code.
+        status: u16,
+        /// Its words.
+        reason: String,
+    },
+    /// A challenge, and no password to answer it.
+    #[error("the server wants a user name and a password; give both")]
+    NoSecret,
+    /// The answer to its challenge was refused.
+    #[error("the server does not accept the password")]
+    WrongSecret,
+    /// A 2xx that makes no dialog: without Contact or To tag (RFC 3261 §12.1).
+    #[error(
+        "the server let you in without saying where it is (no Contact or To tag); it cannot be watched"
+    )]
+    NoContact,
+    /// The accepted INVITE has no MSRP stream (RFC 4975 §8).
+    #[error("the server let you in without a stream for messages; this is no IM conference")]
+    NoMessages,
+    /// No final response in time; the INVITE was cancelled.
+    #[error("the conference did not answer in time; check the server, or try again")]
+    NoAnswer,
+    /// Nothing can be sent there.
+    #[error("the server cannot be reached; check its address and transport, and whether it runs")]
+    Unreachable,
+    /// There are [`MAX_SESSIONS`] already.
+    #[error("{MAX_SESSIONS} sessions are open; leave one first")]
+    TooMany,
+}
+
+/// Who calls or is called, and through what.
+#[derive(Debug)]
+pub struct Caller {
+    /// URI for From.
+    pub identity: String,
+    /// Answers to challenges.
+    pub credentials: Option<Credentials>,
+    /// What is known of the registration: route, contact.
+    pub registration: Registration,
+    /// What a request looks like on this core.
+    pub profile: Box<dyn Profile>,
+}
+
+impl Caller {
+    fn facts<'a>(&'a self, registration: &'a Registration) -> Facts<'a> {
+        Facts {
+            mode: self.profile.mode(registration).0,
+            registration,
+            identity: &self.identity,
+            anonymous: false,
+            of_session: true,
+        }
+    }
+
+    /// Route set of the INVITE.
+    fn route(&self) -> Vec<String> {
+        self.profile.route(&self.facts(&self.registration))
+    }
+
+    /// Headers of a request that makes a dialog, and of what answers one.
+    fn headers(&self, contact: &str) -> Headers {
+        let registration = Registration {
+            contact: contact.to_owned(),
+            ..self.registration.clone()
+        };
+        let mut headers = Headers::new();
+        let facts = self.facts(&registration);
+        self.profile.decorate(Kind::Initial, &facts, &mut headers);
+        headers.set("Allow", ALLOW);
+        headers
+    }
+}
+
+/// One session, until it is left or the peer ends it. Dropping it sends BYE.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    headers: Headers,
+    ended: watch::Receiver<bool>,
+    leave: mpsc::UnboundedSender<()>,
+}
+
+impl Session {
+    /// Who began it.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Headers of the 2xx to our INVITE, or of the INVITE that was accepted: they say what the focus is, as
+    /// [`rollmark::Session::met`] reads it.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Waits until the peer has ended it, or it was left.
+    pub async fn ended(&mut self) {
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
+    /// Hangs up: BYE, whose answer is waited for at most so long.
+    pub async fn leave(mut self, patience: Duration) {
+        let _ = self.leave.send(());
+        if tokio::time::timeout(patience, self.ended()).await.is_err() {
+            tracing::warn!("the conference did not answer BYE");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.leave.send(());
+    }
+}
+
+/// A session as the layer knows it.
+#[derive(Debug)]
+struct Entry {
+    dialog: Dialog,
+    ended: watch::Sender<bool>,
+    /// The peer has acknowledged our 2xx.
+    acknowledged: watch::Sender<bool>,
+}
+
+/// What calls and the layer share.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// By Call-ID and local tag.
+    sessions: Mutex<HashMap<(String, String), Entry>>,
+    /// Who takes invitations.
+    inviting: Mutex<Option<(Caller, mpsc::UnboundedSender<Session>)>>,
+}
+
+type Key = (String, String);
+
+impl Table {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inviting(&self) -> MutexGuard<'_, Option<(Caller, mpsc::UnboundedSender<Session>)>> {
+        self.inviting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes invitations from now on, in place of whoever did.
+    pub(crate) fn invitations(&self, caller: Caller) -> mpsc::UnboundedReceiver<Session> {
+        let (accepted, sessions) = mpsc::unbounded_channel();
+        *self.inviting() = Some((caller, accepted));
+        sessions
+    }
+}
+
+/// Keeps a session that has begun: it hangs up when told to, and the table forgets it once it is over.
+fn keep(
+    table: &Arc<Table>,
+    endpoint: &Endpoint,
+    requests: &Requests,
+    dialog: Dialog,
+    session: (Role, Headers),
+    caller: (Option<Credentials>, Headers),
+) -> (Session, Key, watch::Receiver<bool>) {
+    let key = (dialog.call_id.clone(), dialog.local_tag.clone());
+    let (ended, is_ended) = watch::channel(false);
+    let (acknowledged, is_acknowledged) = watch::channel(false);
+    let (leave, left) = mpsc::unbounded_channel();
+    let entry = Entry {
+        dialog,
+        ended,
+        acknowledged,
+    };
+    table.sessions().insert(key.clone(), entry);
+    tokio::spawn(outgoing::hang_up(
+        table.clone(),
+        (endpoint.clone(), requests.clone()),
+        key.clone(),
+        left,
+        is_ended.clone(),
+        caller,
+    ));
+    let session = Session {
+        role: session.0,
+        headers: session.1,
+        ended: is_ended,
+        leave,
+    };
+    (session, key, is_acknowledged)
+}
+
+/// Where our MSRP stream is said to be: the address of the SIP flow, and a port on which nobody listens, for the peer is not
+/// to connect (RFC 6135 §4).
+fn stream_address(contact: &str) -> SocketAddr {
+    const DISCARD: u16 = 9;
+    let uri = Uri::parse(contact).ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let ip = host.trim_matches(['[', ']']).parse();
+    SocketAddr::new(
+        ip.unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into()),
+        DISCARD,
+    )
+}
+
+/// The user of an identity, for Contact.
+fn user_of(identity: &str) -> String {
+    let address = Address::parse(identity).map_or_else(|| identity.to_owned(), |a| a.uri);
+    let uri = Uri::parse(&address).ok();
+    let user = uri.as_ref().and_then(Uri::user);
+    user.unwrap_or("rollmark").to_owned()
+}
+
+/// # Panics
+/// When the system has no source of randomness, as the plugin itself does.
+fn random() -> u64 {
+    getrandom::u64().expect("the system has a source of randomness")
+}
+
+fn token() -> String {
+    format!("{:016x}{:016x}", random(), random())
+}
