@@ -47,7 +47,7 @@ fn rfc3339(text: &str) -> Option<WallTime> {
     let mut text = text.to_ascii_uppercase();
     let (date, rest) = text.split_at_checked(10)?;
     let offset = rest.contains(['Z', '+', '-']);
-    if !date.starts_with(|c: char| c.is_ascii_digit()) || !offset {
+    if !date.starts_with(|c: char| c.is_ascii_digit()) || !rest.starts_with(['T', ' ']) || !offset {
         return None;
     }
     if rest.starts_with(' ') {

@@ -1,6 +1,7 @@
 //! Block-list sources of the command line: files and an XDMS, with one line on standard error when one fails.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollmark::core::digest::Credentials;
@@ -44,7 +45,45 @@ impl FirstNews {
 pub(crate) struct Told<S> {
     source: S,
     told: Option<String>,
+    said: Said,
     first: Option<oneshot::Sender<()>>,
+}
+
+/// What has been said of the documents below one XCAP root: what is wrong with the server concerns each of them, and is
+/// said once.
+#[derive(Clone, Default)]
+struct Said {
+    root: String,
+    faults: Arc<Mutex<Vec<String>>>,
+}
+
+impl Said {
+    /// The text without what tells one document from another.
+    fn fault(&self, text: &str) -> String {
+        let words = text
+            .split(' ')
+            .map(|word| match word.starts_with(&self.root) {
+                true if !self.root.is_empty() => &self.root,
+                _ => word,
+            });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// One more document has this fault; true for the first.
+    fn begins(&self, fault: &str) -> bool {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !faults.iter().any(|held| held == fault);
+        faults.push(fault.to_owned());
+        first
+    }
+
+    /// One document less has it.
+    fn ends(&self, fault: &str) {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = faults.iter().position(|held| held == fault) {
+            faults.remove(at);
+        }
+    }
 }
 
 impl<S> Told<S> {
@@ -55,12 +94,19 @@ impl<S> Told<S> {
     }
 
     fn tell(&mut self, text: Option<String>) {
-        if let Some(text) = &text
-            && self.told.as_ref() != Some(text)
+        let fault = text.as_deref().map(|text| self.said.fault(text));
+        if fault == self.told {
+            return;
+        }
+        if let Some(over) = self.told.take() {
+            self.said.ends(&over);
+        }
+        if let (Some(fault), Some(text)) = (&fault, &text)
+            && self.said.begins(fault)
         {
             eprintln!("rollmark: block list: {}", crate::text::safe(text));
         }
-        self.told = text;
+        self.told = fault;
     }
 }
 
@@ -73,6 +119,7 @@ pub(crate) fn file(
     Told {
         source: FileSource::new(path, identity.map(str::to_owned), FILE_POLL),
         told: None,
+        said: Said::default(),
         first: news.expect(),
     }
 }
@@ -127,12 +174,17 @@ pub(crate) fn xdms(
     if settings.interval.is_some() {
         sources.retain(|source| source.name().ends_with("/index"));
     }
+    let said = Said {
+        root: settings.root.trim_end_matches('/').to_owned(),
+        ..Said::default()
+    };
     let told = |source: XdmsSource| Told {
         source: match settings.cache {
             Some(directory) => source.with_cache(directory),
             None => source,
         },
         told: None,
+        said: said.clone(),
         first: news.expect(),
     };
     Ok(sources.into_iter().map(told).collect())

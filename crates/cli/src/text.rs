@@ -202,12 +202,14 @@ pub(crate) fn why(mark: &Mark) -> String {
     format!("BLOCKED by {what}, {}", place(&by.source))
 }
 
-/// A block-list source in few words: the file, or the server of the XDMS.
+/// A block-list source in few words: the file, or the server of the XDMS, with its document where that is none of lists.
 fn place(source: &str) -> String {
     if let Some(url) = source.strip_prefix("xdms:") {
         let host = url.split("://").nth(1).unwrap_or(url);
         let host = host.split('/').next().unwrap_or(host);
-        return format!("XDMS {}", safe(host));
+        let document = url.rsplit('/').next().filter(|name| *name != "index");
+        let document = document.map_or_else(String::new, |name| format!(" {}", safe(name)));
+        return format!("XDMS {}{document}", safe(host));
     }
     safe(source.strip_prefix("file:").unwrap_or(source))
 }
