@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use rollmark::core::registration::{AccessNetworkError, check_access_network};
 
 /// Shows who is in an IM conference, live, and which of them you have blocked.
 #[derive(Debug, Parser)]
@@ -68,6 +69,13 @@ pub(crate) enum Mode {
     Auto,
     /// Plain SIP (RFC 3261), without registration
     Sip,
+    /// An IMS core (TS 24.229): registers first, then subscribes with its headers
+    Ims,
+}
+
+/// One that can stand in a header (IMS-19).
+fn access_network(text: &str) -> Result<String, AccessNetworkError> {
+    check_access_network(text).map(|()| text.to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,9 +91,9 @@ pub(crate) struct Watch {
     /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
     pub(crate) conference: String,
     /// Your public identity (a SIP URI)
-    #[arg(long = "as", value_name = "URI")]
+    #[arg(long = "as", value_name = "URI", required_if_eq("mode", "ims"))]
     pub(crate) identity: Option<String>,
-    /// Outbound proxy; without it the conference's own domain is asked
+    /// Outbound proxy, in IMS the P-CSCF; without it the conference's own domain is asked
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,
     /// How to reach it
@@ -106,6 +114,9 @@ pub(crate) struct Watch {
     /// The kind of SIP core [default: auto with --aka-file, else sip]
     #[arg(long, value_enum)]
     pub(crate) mode: Option<Mode>,
+    /// Text for P-Access-Network-Info, and the consent to tell it to an IMS core without security association; never told in plain mode
+    #[arg(long, value_name = "TEXT", requires = "identity", value_parser = access_network)]
+    pub(crate) access_network: Option<String>,
     /// Block list in a file: plain lines, resource-lists or common-policy XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,

@@ -81,6 +81,7 @@ fn state(state: &State) -> Value {
         "retry_in": state.retry_in.map(|d| (d.as_secs_f64() * 1000.0).round() / 1000.0),
         "server": state.server.as_deref(),
         "mode": state.mode.as_str(),
+        "mode_reason": state.mode_reason.to_string(),
         "protected": state.protected,
         "roster_state": state.roster.as_str(),
         "hidden_users": state.hidden_users,

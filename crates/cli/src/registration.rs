@@ -2,10 +2,11 @@
 
 use rollmark::Registration;
 use rollmark::core::digest::Credentials;
-use rollmark::core::registration::SipCore;
+use rollmark::core::profile::{Auto, Ims, Plain, Profile};
+use rollmark::core::registration::{AnswerFault, SipCore};
 use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
-use rollmark_ua::{Registering, UserAgent};
+use rollmark_ua::{Registering, Status, UserAgent};
 
 use crate::args::{Mode, Watch};
 use crate::fault::Fault;
@@ -51,13 +52,58 @@ fn server(args: &Watch, identity: &str) -> String {
     crate::text::safe(args.server.as_deref().unwrap_or(identity))
 }
 
+/// The mode asked for; a SIM is of no use to plain SIP.
+pub(crate) fn mode(args: &Watch) -> Mode {
+    let by_secret = match args.aka_file {
+        Some(_) => Mode::Auto,
+        None => Mode::Sip,
+    };
+    args.mode.unwrap_or(by_secret)
+}
+
+/// What decides the headers in a mode (SW-01).
+pub(crate) fn profile(mode: Mode) -> Box<dyn Profile> {
+    match mode {
+        Mode::Auto => Box::new(Auto::default()),
+        Mode::Sip => Box::new(Plain::default()),
+        Mode::Ims => Box::new(Ims::default()),
+    }
+}
+
 /// Whether to register before subscribing.
 pub(crate) fn is_asked_for(args: &Watch) -> bool {
-    match args.mode {
-        Some(Mode::Auto) => args.identity.is_some(),
-        Some(Mode::Sip) => false,
-        None => args.aka_file.is_some(),
+    mode(args) != Mode::Sip && args.identity.is_some()
+}
+
+/// Tells a person what goes wrong with a registration while it is kept up, and what is odd in the answers; each once.
+async fn tell(server: String, mut status: tokio::sync::watch::Receiver<Status>, mut told: usize) {
+    let mut last = None;
+    loop {
+        {
+            let status = status.borrow_and_update();
+            for fault in &status.odd[told.min(status.odd.len())..] {
+                say(&server, &fault.to_string());
+            }
+            told = status.odd.len();
+            if status.fault != last {
+                if let Some((fault, retry_in)) = &status.fault {
+                    let next = match retry_in {
+                        Some(wait) => format!("; next try in {:.0} s", wait.as_secs_f64()),
+                        None => String::new(),
+                    };
+                    say(&server, &format!("{fault}{next}"));
+                }
+                last.clone_from(&status.fault);
+            }
+        }
+        if status.changed().await.is_err() {
+            return;
+        }
     }
+}
+
+fn say(server: &str, line: &str) {
+    eprintln!("rollmark: {server}: {}", crate::text::safe(line));
 }
 
 /// Registers, unless the server registers nobody or the user stops it.
@@ -67,6 +113,7 @@ pub(crate) async fn register(
     identity: &str,
     credentials: Option<&Credentials>,
 ) -> Result<Outcome, Fault> {
+    let mode = mode(args);
     let aka = match &args.aka_file {
         Some(path) => Some(AkaFile::open(path)?),
         None => None,
@@ -77,6 +124,13 @@ pub(crate) async fn register(
         sim: aka.as_ref().map(|aka| (aka.sim.clone(), aka.sqn)),
         // A private identity has the form of a mail address; a registrar of plain SIP is not told one that it did not ask for.
         announce: aka.is_some() || args.user.as_ref().is_some_and(|user| user.contains('@')),
+        facts: Registration {
+            // Whether it is an IMS shows later, and nobody else is told where the user is.
+            access_network: args.access_network.clone().filter(|_| mode == Mode::Ims),
+            access_network_unprotected: args.access_network.is_some(),
+            told_core: (mode == Mode::Ims).then_some(SipCore::Ims),
+            ..Registration::default()
+        },
         ..Settings::new(identity)
     };
     let failed = |fault| Fault::Register {
@@ -95,13 +149,31 @@ pub(crate) async fn register(
         Ok(facts) => {
             let (core, evidence) = facts.sip_core();
             tracing::info!(core = core.as_str(), %evidence, "registered");
+            if core == SipCore::Ims && mode == Mode::Auto && args.access_network.is_some() {
+                registering.set_access_network(args.access_network.clone());
+            }
+            let status = registering.status();
+            let odds = status.borrow().odd.clone();
+            // An identity that is missing ends it, with a line of its own.
+            let ends = |fault: &&AnswerFault| {
+                core == SipCore::Sip || !matches!(fault, AnswerFault::NoIdentity)
+            };
+            for fault in odds.iter().filter(ends) {
+                say(&server(args, identity), &fault.to_string());
+            }
+            let no_route = facts.service_route.as_ref().is_some_and(Vec::is_empty);
+            if core == SipCore::Ims && no_route && odds.is_empty() {
+                let line = "the registrar gave no Service-Route; requests go by the P-CSCF alone, and the core may refuse them";
+                say(&server(args, identity), line);
+            }
+            tokio::spawn(tell(server(args, identity), status, odds.len()));
             let registered = Registered { registering, facts };
             Ok(Outcome::Registered(Box::new(registered)))
         }
         Err(
             RegisterFault::Refused { status: 405, .. }
             | RegisterFault::Unavailable { status: 501, .. },
-        ) => {
+        ) if mode == Mode::Auto => {
             tracing::info!("plain SIP: the server registers nobody");
             Ok(Outcome::Nobody)
         }

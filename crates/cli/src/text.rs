@@ -2,6 +2,7 @@
 
 use rollmark::core::conference::{Info, RosterState};
 use rollmark::core::engine::State;
+use rollmark::core::profile::{Mode, ModeReason};
 use rollmark::core::subscription::{self, Shown};
 use rollmark::{Event, Mark, Row, What};
 
@@ -10,6 +11,8 @@ use rollmark::{Event, Mark, Row, What};
 pub(crate) struct Text {
     conference: String,
     server: String,
+    /// The mode shown last, and why; plain SIP without a reason worth telling at first.
+    mode: (Mode, ModeReason),
 }
 
 impl Text {
@@ -35,6 +38,11 @@ impl Text {
         {
             server.as_ref().clone_into(&mut self.server);
             parts.push(format!("IM server {}", safe(server)));
+        }
+        let mode = (state.mode, state.mode_reason);
+        if mode != self.mode {
+            self.mode = mode;
+            parts.push(self::mode(state));
         }
         if let Some(why) = state.why {
             parts.push(subscription::describe(why));
@@ -79,6 +87,19 @@ impl Text {
         self.conference = text;
         Some(format!("{:<12}{}", "subject", self.conference))
     }
+}
+
+/// What kind of core it is, by what that shows, and whether anybody vouches for the way (SW-10, SEC-02).
+fn mode(state: &State) -> String {
+    let core = match state.mode {
+        Mode::Sip => "plain SIP",
+        Mode::Ims => "IMS",
+    };
+    let way = match (state.mode, state.protected) {
+        (Mode::Ims, false) => ", without security association",
+        _ => "",
+    };
+    format!("{core}{way} ({})", state.mode_reason)
 }
 
 /// What happened, without its time.

@@ -25,9 +25,11 @@ const NOBODY: &str = "sip:anonymous@anonymous.invalid";
 pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     let identity = args.identity.as_deref().unwrap_or(NOBODY);
     let password = credentials(args.user.as_deref(), args.password_file.as_deref())?;
+    let mode = registration::mode(args);
     let account = |identity: &str| {
         let mut account = Account::new(identity);
         account.credentials = password.clone();
+        account.profile = registration::profile(mode);
         account.subscription.expires = args.expires;
         account.subscription.retry_unreachable = false;
         account

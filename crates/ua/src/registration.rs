@@ -5,7 +5,7 @@ use std::time::Duration;
 use ezk_sip_core::Endpoint;
 use rollmark::core::host::SendFailure;
 use rollmark::core::message::Response;
-use rollmark::core::registration::RegistrationState;
+use rollmark::core::registration::{AnswerFault, RegistrationState};
 use rollmark::core::uri::Uri;
 use rollmark::{Conferences, Registration};
 use rollmark_ezk::Requests;
@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use crate::aka::AkaFile;
 use crate::register::{Fault, Output, Registrar, Settings};
 
+/// Faults of answers that are kept for a person, at most.
+const MAX_ODD: usize = 8;
+
 /// Where a registration stands.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -22,6 +25,8 @@ pub struct Status {
     pub facts: Registration,
     /// What the last attempt failed by, and when the next one follows; none after a success.
     pub fault: Option<(Fault, Option<Duration>)>,
+    /// What was wrong in answers that were taken all the same, each once, the first eight.
+    pub odd: Vec<AnswerFault>,
 }
 
 enum Command {
@@ -55,6 +60,7 @@ impl Registering {
         let (told, status) = watch::channel(Status {
             facts: registrar.facts().clone(),
             fault: None,
+            odd: Vec::new(),
         });
         let identity = Uri::parse(&settings.identity).ok();
         let user = identity
@@ -250,7 +256,16 @@ impl Task {
                         }
                     });
                 }
-                Output::Odd(fault) => tracing::warn!(%fault, "in the answer to REGISTER"),
+                Output::Odd(fault) => {
+                    tracing::warn!(%fault, "in the answer to REGISTER");
+                    self.status.send_if_modified(|status| {
+                        let is_news = status.odd.len() < MAX_ODD && !status.odd.contains(&fault);
+                        if is_news {
+                            status.odd.push(fault);
+                        }
+                        is_news
+                    });
+                }
                 Output::Failed { fault, retry_in } => {
                     tracing::warn!(%fault, ?retry_in, "no registration");
                     self.status
