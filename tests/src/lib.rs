@@ -16,6 +16,7 @@ pub mod hosts;
 pub mod ims;
 pub mod kit;
 pub mod lab;
+pub mod pcscf;
 pub mod process;
 pub mod roster;
 pub mod sipp;

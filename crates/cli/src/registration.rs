@@ -151,6 +151,8 @@ pub(crate) async fn register(
             tracing::info!(core = core.as_str(), %evidence, "registered");
             if core == SipCore::Ims && mode == Mode::Auto && args.access_network.is_some() {
                 registering.set_access_network(args.access_network.clone());
+                let known = |status: &Status| status.facts.access_network.is_some();
+                let _ = registering.status().wait_for(known).await;
             }
             let status = registering.status();
             let odds = status.borrow().odd.clone();

@@ -1,0 +1,238 @@
+//! `rollmark watch` and a P-CSCF that does not do what it should (TS 24.229 §5.1.1, §5.1.2A; bad input of IMS mode).
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::Duration;
+
+use rollmark_tests::ims::{ImsLab, values};
+use rollmark_tests::pcscf::Pcscf;
+use rollmark_tests::process::{PATIENCE, Process};
+use rollmark_tests::watch::{Watch, binary};
+
+const ROUTE: &str = "Service-Route: <sip:orig@192.0.2.7;lr>";
+const ALICE: &str = "P-Associated-URI: <sip:alice@ims.test>";
+const ACCESS: &str = "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=0010100010000001";
+/// How long it is listened for what must not come.
+const PAUSE: Duration = Duration::from_millis(700);
+
+fn args(server: &str, more: &[&str]) -> Vec<String> {
+    let (room, alice) = (ImsLab::uri("conf-room"), ImsLab::uri("alice"));
+    let args = ["watch", &room, "--as", &alice, "--server", server];
+    args.iter().chain(more).map(ToString::to_string).collect()
+}
+
+fn watch(core: &Pcscf, more: &[&str]) -> Watch {
+    Watch::start(&args(&core.addr(), more))
+}
+
+/// Subscribes, sees bob, and ends; the SUBSCRIBE.
+fn see_bob(core: &mut Pcscf, watch: &mut Watch) -> String {
+    let subscribe = core.expect("SUBSCRIBE ");
+    core.accept(&subscribe);
+    let notify = core.notification(&subscribe, "active;expires=600", &["bob"], &[]);
+    core.notify(&notify);
+    watch.wait_for("the first roster", |e| e["event"] == "roster");
+    watch.interrupt();
+    core.see_out(&subscribe);
+    subscribe
+}
+
+/// IMS-04: nobody is watched under an identity that the core bars; the binding goes.
+#[test]
+fn no_identity_that_may_be_used() {
+    for associated in ["P-Associated-URI: <>, nonsense", "P-Associated-URI:"] {
+        let mut core = Pcscf::start();
+        let mut watch = watch(&core, &["--mode", "ims"]);
+        core.register(&[ROUTE, associated]);
+        core.deregister();
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+        assert!(outcome.events.is_empty(), "{outcome:#?}");
+        outcome.assert_one_line(&[&core.addr(), "none of the identities", "P-Associated-URI"]);
+    }
+}
+
+/// IMS-07, IMS-09: a Service-Route that is missing or has a hole is none, and that is said.
+#[test]
+fn a_service_route_that_cannot_be_used() {
+    for (route, said) in [
+        (
+            "Service-Route: <sip:orig@192.0.2.7;lr>, <http://nowhere>",
+            "left out",
+        ),
+        ("X-Nothing: here", "no Service-Route"),
+    ] {
+        let mut core = Pcscf::start();
+        let mut watch = watch(&core, &["--mode", "ims"]);
+        core.register(&[route, ALICE]);
+        let subscribe = see_bob(&mut core, &mut watch);
+        assert_eq!(
+            values(&subscribe, "Route"),
+            [format!("<sip:{};lr>", core.addr())]
+        );
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+        outcome.assert_one_line(&[&core.addr(), "Service-Route", said]);
+    }
+}
+
+/// IMS-45: what leads around the P-CSCF is reported, not followed.
+#[test]
+fn redirections_are_not_followed() {
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
+    let contact = format!(
+        "Contact: <sip:focus@{}>",
+        elsewhere.local_addr().expect("it is bound")
+    );
+    for status in ["302 Moved Temporarily", "305 Use Proxy"] {
+        let mut core = Pcscf::start();
+        let mut watch = watch(&core, &["--mode", "ims"]);
+        core.register(&[ROUTE, ALICE]);
+        let subscribe = core.expect("SUBSCRIBE ");
+        core.answer(&subscribe, status, &[&contact]);
+        core.deregister();
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+        outcome.assert_one_line(&[&core.addr(), "redirects", &status[..3]]);
+    }
+    // The registration itself likewise.
+    let mut core = Pcscf::start();
+    let mut watch = watch(&core, &["--mode", "ims"]);
+    let register = core.expect("REGISTER ");
+    core.answer(&register, "305 Use Proxy", &[&contact]);
+    let outcome = watch.finish();
+    assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+    outcome.assert_one_line(&[&core.addr(), "redirects", "305"]);
+
+    elsewhere.set_nonblocking(true).expect("a socket can");
+    let mut buffer = [0; 16];
+    assert!(elsewhere.recv(&mut buffer).is_err(), "somebody went there");
+}
+
+/// IMS-01: a server that registers nobody is no IMS core; --mode ims says so, --mode auto takes it for plain SIP.
+#[test]
+fn nobody_is_registered_here() {
+    let mut core = Pcscf::start();
+    let mut forced = watch(&core, &["--mode", "ims"]);
+    let register = core.expect("REGISTER ");
+    core.answer(&register, "405 Method Not Allowed", &[]);
+    let outcome = forced.finish();
+    assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+    outcome.assert_one_line(&[&core.addr(), "405"]);
+    core.expect_silence(PAUSE);
+}
+
+/// SW-01, SW-02, SW-10, IMS-18: where the user is is not told before it shows that the core is an IMS, and never to another.
+#[test]
+fn auto_decides_by_the_answer_and_says_why() {
+    // Both signs of an S-CSCF.
+    let mut core = Pcscf::start();
+    let more = ["--mode", "auto", "--access-network", ACCESS];
+    let mut ims = watch(&core, &more);
+    let register = core.register(&[ROUTE, ALICE]);
+    assert!(
+        values(&register, "P-Access-Network-Info").is_empty(),
+        "{register}"
+    );
+    let subscribe = see_bob(&mut core, &mut ims);
+    assert_eq!(values(&subscribe, "P-Access-Network-Info"), [ACCESS]);
+    assert_eq!(
+        values(&subscribe, "P-Preferred-Identity"),
+        ["<sip:alice@ims.test>"]
+    );
+    let outcome = ims.finish();
+    let active = outcome.events.iter().find(|e| e["state"] == "active");
+    let active = active.expect("it was active");
+    assert_eq!(active["mode"], "ims", "{active:#}");
+    let reason = active["mode_reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("P-Associated-URI"), "{active:#}");
+
+    // One of them, as plain registrars give it, too.
+    for (answer, word) in [
+        (&[ROUTE][..], "no P-Associated-URI"),
+        (&[ALICE][..], "no Service-Route"),
+        (&[][..], "neither"),
+    ] {
+        let mut core = Pcscf::start();
+        let mut plain = watch(&core, &more);
+        let register = core.register(answer);
+        let subscribe = see_bob(&mut core, &mut plain);
+        for message in [&register, &subscribe] {
+            for absent in [
+                "P-Access-Network-Info",
+                "P-Preferred-Identity",
+                "Security-Verify",
+            ] {
+                assert!(values(message, absent).is_empty(), "{absent}: {message}");
+            }
+        }
+        let outcome = plain.finish();
+        let active = outcome.events.iter().find(|e| e["state"] == "active");
+        let active = active.expect("it was active");
+        assert_eq!(active["mode"], "sip", "{active:#}");
+        let reason = active["mode_reason"].as_str().unwrap_or_default();
+        assert!(reason.contains(word), "{active:#}");
+        assert_eq!(outcome.stderr, [""; 0]);
+    }
+}
+
+/// SW-10: a person reads it, too.
+#[test]
+fn the_mode_is_told_to_people() {
+    let mut core = Pcscf::start();
+    let mut command = Command::new(binary());
+    command.args(args(&core.addr(), &["--mode", "ims"]));
+    let mut process = Process::start(&mut command, "Run ./tests/run");
+    core.register(&[ROUTE, ALICE]);
+    let subscribe = core.expect("SUBSCRIBE ");
+    core.accept(&subscribe);
+    let notify = core.notification(&subscribe, "active;expires=600", &["bob"], &[]);
+    core.notify(&notify);
+    let text = loop {
+        let line = process.line("word of the mode").expect("it goes on");
+        if line.contains("IMS") {
+            break line;
+        }
+    };
+    assert!(text.contains("without security association"), "{text}");
+    assert!(text.contains("the account is set to it"), "{text}");
+    process.interrupt();
+    core.see_out(&subscribe);
+    assert_eq!(process.finish(PATIENCE).status, Some(0));
+}
+
+/// IMS-22, IMS-34: who the server claims to be is nobody's word that counts on a way without protection.
+#[test]
+fn a_forged_asserted_identity_is_ignored() {
+    let mut core = Pcscf::start();
+    let mut watch = watch(&core, &["--mode", "ims"]);
+    core.register(&[ROUTE, ALICE]);
+    let subscribe = core.expect("SUBSCRIBE ");
+    core.accept(&subscribe);
+    let forged = ["P-Asserted-Identity: <sip:forged@evil.test>"];
+    let notify = core.notification(&subscribe, "active;expires=600", &["bob"], &forged);
+    core.notify(&notify);
+    watch.wait_for("the first roster", |e| e["event"] == "roster");
+    watch.interrupt();
+    core.see_out(&subscribe);
+    let outcome = watch.finish();
+    let stream = format!("{:?}", outcome.events);
+    assert!(!stream.contains("forged"), "{stream}");
+    assert!(stream.contains("sip:bob@ims.test"), "{stream}");
+}
+
+/// IMS-19: what would begin a header of its own is refused before anything is sent.
+#[test]
+fn access_network_info_with_a_line_break() {
+    let core = Pcscf::start();
+    for text in [
+        "3GPP-E-UTRAN-FDD\r\nX-Evil: 1",
+        "3GPP\n2",
+        "no type, but words",
+    ] {
+        let outcome = watch(&core, &["--mode", "ims", "--access-network", text]).finish();
+        assert_eq!(outcome.status, Some(2), "{outcome:#?}");
+        let said = outcome.stderr.join("\n");
+        assert!(said.contains("access network info"), "{said}");
+    }
+}
