@@ -18,8 +18,22 @@ fn everybody(stream: &[Value]) -> BTreeSet<&str> {
 
 #[test]
 fn the_demo_shows_joins_leaves_blocked_users_and_a_repaired_gap_and_ends_by_itself() {
-    let outcome = Watch::start(&["demo", "--pace", "0.2"]).finish();
+    shows_the_play(&["demo", "--pace", "0.2"], "sip");
+}
+
+/// The same play on an IMS core: registered first, then subscribed by way of the Service-Route, or the core would refuse.
+#[test]
+fn the_demo_plays_an_ims_core_as_well() {
+    shows_the_play(&["demo", "--mode", "ims", "--pace", "0.2"], "ims");
+}
+
+fn shows_the_play(args: &[&str], mode: &str) {
+    let outcome = Watch::start(args).finish();
     let stream = &outcome.events;
+    for (_, state) in events(stream, "state") {
+        assert_eq!(state["mode"], mode, "{state:#}");
+    }
+    assert_eq!(outcome.stderr, [""; 0]);
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     outcome.ended_reason();
 

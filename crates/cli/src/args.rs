@@ -61,6 +61,8 @@ fn pace(text: &str) -> Result<f64, String> {
 pub(crate) enum DemoMode {
     /// Plain SIP (RFC 3261)
     Sip,
+    /// An IMS core (TS 24.229): registration, Service-Route, public identities
+    Ims,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

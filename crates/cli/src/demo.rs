@@ -6,19 +6,22 @@ use std::time::Duration;
 use rollmark::Account;
 use rollmark_im_server::network::LossyLink;
 use rollmark_im_server::{
-    Conference, Disconnection, DisconnectionMethod, FinalDocument, Focus, ImServer, Status, User,
+    Conference, Disconnection, DisconnectionMethod, FinalDocument, Focus, ImServer, Ims, Status,
+    User,
 };
-use rollmark_ua::{Settings, Transport, UserAgent};
+use rollmark_ua::{Registering, Settings, Transport, UserAgent, register};
 use rollmark_xdms::Xdms as EmbeddedXdms;
 use tokio::time::sleep;
 
-use crate::args::Demo;
+use crate::args::{Demo, DemoMode, Mode};
 use crate::fault::{Fault, Place};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
 
 const ROOM: &str = "sip:book-club@im.example";
 const ME: &str = "sip:alice@im.example";
+/// The Service-Route of the IMS core that the demo plays.
+const S_CSCF: &str = "sip:orig@scscf.im.example;lr";
 /// How often the demo looks for changes on its XDMS, as a share of the pace.
 const POLLS_A_STEP: u32 = 8;
 
@@ -59,7 +62,15 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
 
     let embedded = EmbeddedXdms::bind(loopback).await.map_err(failed("XDMS"))?;
     put(&embedded, &["mallory", "trudy"])?;
-    let server = ImServer::bind(rollmark_im_server::Settings::default())
+    let is_ims = args.mode == DemoMode::Ims;
+    let settings = rollmark_im_server::Settings {
+        ims: is_ims.then(|| Ims {
+            associated: vec![ME.into(), "tel:+15550100".into()],
+            service_route: S_CSCF.into(),
+        }),
+        ..rollmark_im_server::Settings::default()
+    };
+    let server = ImServer::bind(settings)
         .await
         .map_err(failed("IM server"))?;
     let link = LossyLink::bind(server.udp_addr())
@@ -75,26 +86,38 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         .create_conference(ROOM, opening)
         .map_err(failed("IM server"))?;
 
+    let core = match args.mode {
+        DemoMode::Sip => "IM server",
+        DemoMode::Ims => "IMS core",
+    };
     show.say(&format!(
-        "A conference {ROOM} on an embedded IM server, watched by {ME},\nwho has blocked mallory and trudy on an embedded XDMS.\n"
+        "A conference {ROOM} on an embedded {core}, watched by {ME},\nwho has blocked mallory and trudy on an embedded XDMS.\n"
     ));
+    let mut account = Account::new(ME);
+    if is_ims {
+        account.profile = crate::registration::profile(Mode::Ims);
+    }
     let agent = UserAgent::start(
         Settings {
             server: Some(link.addr().to_string()),
             transport: Transport::Udp,
             ca: None,
         },
-        Account::new(ME),
+        account,
     )
     .await?;
     let conferences = &agent.conferences;
+    let registering = match is_ims {
+        true => Some(registered(&agent).await?),
+        false => None,
+    };
     let mut news = FirstNews::default();
     let list = Xdms {
         root: embedded.root(),
         xui: ME,
         credentials: None,
         ca_file: None,
-        ims: false,
+        ims: is_ims,
         cache: None,
         interval: Some(pace / POLLS_A_STEP),
     };
@@ -121,10 +144,27 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         play(&focus, &link, &embedded, pace).await?;
         std::future::pending::<Result<(), Fault>>().await
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         watched = watching => watched,
         played = play => played,
+    };
+    if let Some(registering) = registering {
+        registering.deregister(crate::watch::PATIENCE).await;
     }
+    outcome
+}
+
+/// Registers with the IMS core that the demo plays; the plugin is told.
+async fn registered(agent: &UserAgent) -> Result<Registering, Fault> {
+    let failed = |fault| Fault::Register {
+        server: "the demo's own core".into(),
+        fault,
+    };
+    let settings = register::Settings::new(ME);
+    let mut registering = agent.register(settings, None).map_err(failed)?;
+    registering.settled().await.map_err(failed)?;
+    registering.feed(&agent.conferences);
+    Ok(registering)
 }
 
 fn put(xdms: &EmbeddedXdms, names: &[&str]) -> Result<(), Fault> {

@@ -20,6 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::conference::Conference;
 use crate::focus::{FinalDocument, Focus, TerminationReason};
 use crate::notifier::NotifierLayer;
+use crate::registrar::{Ims, RegistrarLayer};
 use crate::session::{InviteError, Session, SessionLayer, invite};
 use crate::subscription::{DialogId, Subscription};
 use crate::xcap_diff::{DocumentNotifier, Documents};
@@ -45,10 +46,12 @@ pub struct Settings {
     pub forgets_session_identities: bool,
     /// A session that ends ends the subscriptions of its user to the conference, too (RFC 4579 §3.4 leaves that open).
     pub ends_subscription_with_session: bool,
+    /// The server is an IMS core as well: users register, and a request of nobody registered goes no further. None: plain SIP.
+    pub ims: Option<Ims>,
 }
 
 impl Default for Settings {
-    /// Loopback, a free port, 200, up to an hour, no lower limit.
+    /// Loopback, a free port, 200, up to an hour, no lower limit, plain SIP.
     fn default() -> Self {
         Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -57,6 +60,7 @@ impl Default for Settings {
             min_expires: 0,
             forgets_session_identities: false,
             ends_subscription_with_session: false,
+            ims: None,
         }
     }
 }
@@ -114,7 +118,11 @@ impl ImServer {
     pub async fn bind(settings: Settings) -> Result<Self, ServerError> {
         let seed = getrandom::u64().map_err(ServerError::Random)?;
         let (mut builder, addr) = listen(settings.addr).await?;
+        let ims = settings.ims.clone();
         let shared = Arc::new(Shared::new(settings, seed));
+        if let Some(ims) = ims {
+            builder.add_layer(RegistrarLayer::new(shared.clone(), ims));
+        }
         builder.add_layer(NotifierLayer::new(shared.clone()));
         builder.add_layer(SessionLayer::new(shared.clone()));
         let endpoint = builder.build();
