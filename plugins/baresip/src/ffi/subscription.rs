@@ -200,6 +200,8 @@ pub(super) fn release_all(api: &Api) {
     for id in ids {
         release(api, id);
     }
+    // The file may be unloaded next, and the table's last memory with it.
+    *held() = BTreeMap::new();
 }
 
 extern "C" fn on_auth(
