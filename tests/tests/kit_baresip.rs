@@ -9,6 +9,11 @@ mod udp {
     rollmark_tests::conformance!(Baresip(Transport::Udp));
 }
 
+mod tcp {
+    use super::{Baresip, Transport};
+    rollmark_tests::conformance!(Baresip(Transport::Tcp));
+}
+
 /// SW-12: what baresip makes impossible is known by name.
 #[test]
 fn nothing_else_is_impossible() {

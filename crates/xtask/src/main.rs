@@ -1,5 +1,6 @@
 //! `cargo xtask`: what developers run besides cargo itself.
 
+mod baresip4;
 mod bench;
 mod clauses;
 mod fuzz;
@@ -26,6 +27,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the conformance kit with the module in baresip 4.x, from a pinned PyPI wheel
+    Baresip4,
     /// Measure speed, size and scale against the goals, side by side with other XML readers
     Bench(bench::Options),
     /// Show which tests show which clause; fail where a clause in scope has none
@@ -41,6 +44,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
+        Command::Baresip4 => baresip4::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Clauses(options) => clauses::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -3,59 +3,47 @@
 //! Callbacks of baresip only feed the engine. What it wants done is done from the module's timer, when no frame of libre
 //! is below, so that an object is never released under its own callback.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
-use rollmark_core::engine::{Engine, WatchId};
-use rollmark_core::host::{Action, Answer, Capabilities, Fact, SendFailure, SubscriptionId};
+use rollmark_core::engine::{Engine, WatchId, What};
+use rollmark_core::host::{Answer, Capabilities, Fact, SendFailure, SubscriptionId};
 use rollmark_core::message::{Headers, Response};
-use rollmark_core::profile::Registration;
 use rollmark_core::roster::Roster;
+use rollmark_xdm::edit::{Change, canonical_entry};
 
-use crate::settings::{self, Settings};
+use crate::deed::Deed;
+use crate::lists::{Lists, News, Owner, Places};
+use crate::registration::{Chosen, User};
+use crate::settings::{self, Mode, Settings};
 use crate::show;
 
 /// What baresip gives a module.
 pub(crate) const CAPABILITIES: Capabilities = Capabilities::DIALOG;
-/// The name of the local list.
-const SOURCE: &str = "file";
-/// Headers that libre writes by itself.
-const WRITTEN_BY_HOST: [&str; 4] = ["Event", "Expires", "Contact", "User-Agent"];
 /// How long closing the softphone waits for proper ends (SW-13).
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// The account that the user has chosen in baresip.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct User {
-    pub(crate) identity: String,
-    pub(crate) outbound: Option<String>,
+/// A conference that is watched.
+#[derive(Debug)]
+struct Watched {
+    uri: String,
+    /// URI of the account that watches it.
+    account: String,
 }
 
-/// Something for baresip to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
-    Subscribe {
-        id: u64,
-        target: String,
-        routes: Vec<String>,
-        event: String,
-        expires: u32,
-        headers: String,
-        contact: String,
-    },
-    Request {
-        id: u64,
-        /// Headers and body, ready to be sent.
-        text: String,
-        contact: String,
-    },
-    Forget {
-        id: u64,
-    },
-    Say(String),
+/// What the module asks of baresip while it works.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hooks {
+    /// An account by its URI; the one in use where that is empty.
+    pub(crate) user: fn(&str) -> Option<User>,
+    /// Called on another thread: there is news for [`Module::pump`].
+    pub(crate) wake: fn(),
 }
+
+/// Lists by the user they are of (empty: of all) and the name of their source.
+type Known = BTreeMap<(String, String), Update>;
 
 /// The module's state.
 #[derive(Debug)]
@@ -63,32 +51,52 @@ pub(crate) struct Module {
     engine: Engine,
     started: Instant,
     settings: Settings,
-    list: Option<Update>,
+    /// None where no list is configured.
+    lists: Option<Lists>,
+    has_xdms: bool,
+    known: Known,
     accounts: HashMap<String, AccountId>,
-    watched: HashMap<WatchId, String>,
-    user: fn() -> Option<User>,
+    /// Answers to REGISTER by account, as seen in the trace.
+    answers: HashMap<String, Headers>,
+    watched: HashMap<WatchId, Watched>,
+    mode: Chosen,
+    hooks: Hooks,
 }
 
 impl Module {
-    pub(crate) fn new(
-        settings: Settings,
-        seed: [u8; 32],
-        user: fn() -> Option<User>,
-    ) -> (Self, Vec<String>) {
-        let mut faults = settings.faults.clone();
-        let list = settings.block_list.as_deref().map(|path| {
+    pub(crate) fn new(mut settings: Settings, seed: [u8; 32], hooks: Hooks) -> (Self, Vec<String>) {
+        let mut faults = std::mem::take(&mut settings.faults);
+        let mut known = Known::new();
+        if let Some(path) = &settings.block_list {
+            // Here and now, so that the first roster has its marks; from then on the lists' own thread looks at it.
             let (update, fault) = settings::block_list(path);
+            known.insert((String::new(), format!("file:{}", path.display())), update);
             faults.extend(fault);
-            update
+        }
+        let places = Places {
+            file: settings.block_list.clone(),
+            xdms: settings.xdms.take(),
+        };
+        let has_xdms = places.xdms.is_some();
+        let wanted = has_xdms || places.file.is_some();
+        let lists = wanted.then(|| Lists::start(places, hooks.wake));
+        let lists = lists.and_then(|lists| {
+            lists
+                .map_err(|fault| faults.push(format!("block lists cannot be read: {fault}")))
+                .ok()
         });
         let module = Self {
             engine: Engine::new(CAPABILITIES, seed),
             started: Instant::now(),
+            mode: Chosen::new(settings.mode),
             settings,
-            list,
+            lists,
+            has_xdms,
+            known,
             accounts: HashMap::new(),
+            answers: HashMap::new(),
             watched: HashMap::new(),
-            user,
+            hooks,
         };
         (module, faults)
     }
@@ -97,35 +105,52 @@ impl Module {
         self.started.elapsed()
     }
 
-    pub(crate) fn watch(&mut self, uri: &str) -> Result<(), String> {
-        let Some(user) = (self.user)() else {
-            return Err("baresip has no account; add one to its accounts file".into());
-        };
-        if self.watched.values().any(|held| held == uri) {
+    fn user(&self, named: &str) -> Result<User, String> {
+        (self.hooks.user)(named).ok_or_else(|| match named {
+            "" => "baresip has no account; add one to its accounts file".into(),
+            named => format!("baresip has no account {named}; its accounts file has them"),
+        })
+    }
+
+    /// Watches a conference as one of the accounts, by its URI; as the one in use where none is named.
+    pub(crate) fn watch(&mut self, uri: &str, account: &str) -> Result<(), String> {
+        let user = self.user(account)?;
+        let same = |held: &Watched| held.uri == uri && held.account == user.identity;
+        if self.watched.values().any(same) {
             return Err(format!(
                 "{uri} is watched already; /conf_leave {uri} ends that"
             ));
         }
-        let account = self.account(&user);
+        let id = self.account(&user);
         let now = self.now();
         let id = self
             .engine
-            .watch(now, account, uri)
+            .watch(now, id, uri)
             .map_err(|fault| fault.to_string())?;
-        self.watched.insert(id, uri.to_owned());
+        let watched = Watched {
+            uri: uri.to_owned(),
+            account: user.identity,
+        };
+        self.watched.insert(id, watched);
         Ok(())
     }
 
+    /// The engine's account for a user of baresip, with what is known of him now.
     fn account(&mut self, user: &User) -> AccountId {
-        let registration = Registration {
-            outbound_proxy: user.outbound.clone(),
-            ..Registration::default()
-        };
+        let answer = self.answers.get(&user.identity);
+        let registration = user.registration(&self.settings, self.mode.get(), answer);
+        if self.has_xdms {
+            let owner = self.owner(user);
+            if let Some(lists) = &mut self.lists {
+                lists.open(owner);
+            }
+        }
         if let Some(account) = self.accounts.get(&user.identity) {
             self.engine.set_registration(*account, registration);
             return *account;
         }
         let mut settings = AccountSettings::new(&user.identity);
+        settings.profile = Box::new(self.mode.clone());
         if let Some(expires) = self.settings.expires {
             settings.subscription.expires = expires;
         }
@@ -133,31 +158,93 @@ impl Module {
             settings.subscription.t1 = t1;
         }
         let account = self.engine.add_account(settings, registration);
-        if let Some(update) = &self.list {
-            self.engine
-                .handle_block_list(account, SOURCE, update.clone());
+        for ((owner, source), update) in &self.known {
+            if owner.is_empty() || *owner == user.identity {
+                self.engine
+                    .handle_block_list(account, source, update.clone());
+            }
         }
         self.accounts.insert(user.identity.clone(), account);
         account
     }
 
-    pub(crate) fn rosters(&self) -> impl Iterator<Item = (&str, &Roster)> {
-        let mut watched: Vec<_> = self.watched.iter().collect();
-        watched.sort();
-        watched
-            .into_iter()
-            .filter_map(|(id, uri)| Some((uri.as_str(), self.engine.roster(*id)?)))
+    fn owner(&self, user: &User) -> Owner {
+        let configured = self.settings.credentials.clone();
+        Owner {
+            identity: user.identity.clone(),
+            credentials: configured.or_else(|| user.credentials.clone()),
+            ims: self.mode.get() == Mode::Ims,
+        }
     }
 
-    pub(crate) fn network_changed(&mut self) {
+    /// A registration was made, lost or ended, or the accounts changed.
+    pub(crate) fn registrations_changed(&mut self) {
+        let identities: Vec<String> = self.accounts.keys().cloned().collect();
+        for identity in identities {
+            if let Some(user) = (self.hooks.user)(&identity) {
+                self.account(&user);
+            }
+        }
+    }
+
+    /// An answer to a REGISTER was seen in the trace; the event that tells of it follows.
+    pub(crate) fn register_answer(&mut self, identity: String, headers: Headers) {
+        self.answers.insert(identity, headers);
+    }
+
+    /// The rules that requests follow from now on; empty leaves them. Gives the ones in force.
+    pub(crate) fn set_mode(&mut self, mode: Option<Mode>) -> Mode {
+        if let Some(mode) = mode {
+            self.mode.set(mode);
+            self.registrations_changed();
+        }
+        self.mode.get()
+    }
+
+    /// Blocks or unblocks somebody in the list of the account in use. What comes of it is told as a line.
+    pub(crate) fn edit(&mut self, change: Change, uri: &str) -> Result<(), String> {
+        canonical_entry(uri).map_err(|fault| fault.to_string())?;
+        let user = self.user("")?;
+        let owner = self.owner(&user);
+        let lists = self.lists.as_mut().ok_or_else(|| {
+            format!(
+                "no block list is configured; set {} or {}",
+                settings::BLOCK_LIST,
+                settings::XCAP_ROOT
+            )
+        })?;
+        lists.edit(change, uri, owner);
+        Ok(())
+    }
+
+    /// The lists: whose, from where, as they are known now.
+    pub(crate) fn known(&self) -> impl Iterator<Item = (&str, &str, &Update)> {
+        let lists = self.known.iter();
+        lists.map(|((owner, source), update)| (owner.as_str(), source.as_str(), update))
+    }
+
+    /// Conferences that are watched, each with its roster once there is one.
+    pub(crate) fn rosters(&self) -> impl Iterator<Item = (&str, Option<&Roster>)> {
+        let mut watched: Vec<_> = self.watched.iter().collect();
+        watched.sort_by_key(|(id, _)| **id);
+        watched
+            .into_iter()
+            .map(|(id, watched)| (watched.uri.as_str(), self.engine.roster(*id)))
+    }
+
+    /// The servers learn anew where we are, and block lists are asked for again.
+    pub(crate) fn refresh(&mut self) {
         let now = self.now();
         self.engine.handle_fact(now, Fact::FlowLost);
+        if let Some(lists) = &self.lists {
+            lists.again();
+        }
     }
 
     /// Leaves one conference, or all; says how many.
     pub(crate) fn leave(&mut self, uri: &str) -> usize {
         let now = self.now();
-        let named = |held: &String| uri.is_empty() || held == uri;
+        let named = |held: &Watched| uri.is_empty() || held.uri == uri;
         let mut left = 0;
         for (id, _) in self.watched.iter().filter(|(_, held)| named(held)) {
             self.engine.unsubscribe(now, *id);
@@ -218,24 +305,59 @@ impl Module {
 
     /// All that is due; afterwards the timer is to be set to what [`Self::wait`] says.
     pub(crate) fn pump(&mut self) -> Vec<Deed> {
+        let mut deeds = Vec::new();
+        while let Some(news) = self.lists.as_ref().and_then(Lists::news) {
+            match news {
+                News::Said(text) => deeds.push(Deed::Say(show::said(&text))),
+                News::List {
+                    owner,
+                    source,
+                    update,
+                } => self.list(owner.unwrap_or_default(), source, update),
+            }
+        }
         let now = self.now();
         if self.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.engine.handle_timeout(now);
         }
-        let mut deeds = Vec::new();
         while let Some(action) = self.engine.poll_action() {
-            deeds.extend(deed(action));
+            deeds.push(Deed::of(action, |subscription| {
+                self.account_of(subscription)
+            }));
         }
         while let Some(event) = self.engine.poll_event() {
             let id = event.watch;
-            let uri = self.watched.get(&id).map_or("", String::as_str);
+            let uri = self.watched.get(&id).map_or("", |held| held.uri.as_str());
             deeds.extend(show::line(uri, &event.what).map(Deed::Say));
-            if matches!(event.what, rollmark_core::engine::What::Ended { .. }) {
+            if matches!(event.what, What::Ended { .. }) {
                 self.watched.remove(&id);
                 self.engine.remove(id);
             }
         }
         deeds
+    }
+
+    /// News of a list of one user, or of all.
+    fn list(&mut self, owner: String, source: String, update: Update) {
+        for (identity, account) in &self.accounts {
+            if owner.is_empty() || owner == *identity {
+                self.engine
+                    .handle_block_list(*account, &source, update.clone());
+            }
+        }
+        let held = self.known.entry((owner, source));
+        let held = held.or_insert_with(|| update.clone());
+        held.state = update.state;
+        if update.list.is_some() {
+            held.list = update.list;
+        }
+    }
+
+    /// URI of the account that a dialog is of.
+    fn account_of(&self, subscription: SubscriptionId) -> String {
+        let watch = self.engine.watch_of(subscription);
+        let watched = watch.and_then(|watch| self.watched.get(&watch));
+        watched.map_or_else(String::new, |watched| watched.account.clone())
     }
 
     /// Time until the engine wants to be woken.
@@ -246,87 +368,20 @@ impl Module {
     }
 }
 
-/// Turns an action into what libre wants.
-fn deed(action: Action) -> Option<Deed> {
-    Some(match action {
-        Action::Subscribe {
-            subscription,
-            target,
-            route,
-            headers,
-            ..
-        } => Deed::Subscribe {
-            id: subscription.0,
-            target,
-            routes: route.iter().map(|route| bare_route(route)).collect(),
-            event: headers.get("Event").unwrap_or_default().to_owned(),
-            expires: headers
-                .get("Expires")
-                .and_then(|expires| expires.parse().ok())
-                .unwrap_or_default(),
-            contact: contact_parameters(&headers),
-            headers: lines(&headers, &WRITTEN_BY_HOST),
-        },
-        Action::Refresh {
-            subscription,
-            headers,
-            body,
-        } => request(subscription, &headers, &body),
-        Action::Unsubscribe {
-            subscription,
-            headers,
-        } => request(subscription, &headers, &[]),
-        Action::Forget { subscription } => Deed::Forget { id: subscription.0 },
-        // Only transaction hosts are asked for more.
-        other => Deed::Say(format!("conference: baresip cannot do {other:?}")),
-    })
-}
-
-fn request(subscription: SubscriptionId, headers: &Headers, body: &[u8]) -> Deed {
-    let mut text = lines(headers, &["Contact", "User-Agent"]);
-    let body = String::from_utf8_lossy(body);
-    text += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-    Deed::Request {
-        id: subscription.0,
-        text,
-        contact: contact_parameters(headers),
-    }
-}
-
-fn lines(headers: &Headers, without: &[&str]) -> String {
-    headers
-        .iter()
-        .filter(|header| {
-            !without
-                .iter()
-                .any(|name| header.name.eq_ignore_ascii_case(name))
-        })
-        .map(|header| format!("{}: {}\r\n", header.name, header.value))
-        .collect()
-}
-
-/// What stands behind the URI of the Contact; the URI itself is baresip's.
-fn contact_parameters(headers: &Headers) -> String {
-    let contact = headers.get("Contact").unwrap_or_default();
-    contact
-        .split_once('>')
-        .map_or("", |(_, parameters)| parameters)
-        .to_owned()
-}
-
-/// libre puts each route between `<` and `;lr>` itself.
-fn bare_route(route: &str) -> String {
-    let uri = route.trim().trim_start_matches('<');
-    let uri = uri.split('>').next().unwrap_or_default();
-    uri.strip_suffix(";lr").unwrap_or(uri).to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn alice() -> Option<User> {
-        Some(User {
+    const HOOKS: Hooks = Hooks {
+        user: alice,
+        wake: || {},
+    };
+
+    fn alice(named: &str) -> Option<User> {
+        let known = ["", "sip:alice@example.org"].contains(&named);
+        known.then(|| User {
+            registered: None,
+            credentials: None,
             identity: "sip:alice@example.org".into(),
             outbound: Some("sip:127.0.0.1:5070;lr".into()),
         })
@@ -334,9 +389,9 @@ mod tests {
 
     #[test]
     fn a_watch_becomes_a_subscription_of_libre() {
-        let (mut module, faults) = Module::new(Settings::default(), [7; 32], alice);
+        let (mut module, faults) = Module::new(Settings::default(), [7; 32], HOOKS);
         assert!(faults.is_empty());
-        module.watch("sip:room@example.org").unwrap();
+        module.watch("sip:room@example.org", "").unwrap();
         let deeds = module.pump();
         let Some(Deed::Subscribe {
             routes,
@@ -364,19 +419,31 @@ mod tests {
 
     #[test]
     fn what_cannot_be_watched_is_said() {
-        let (mut module, _) = Module::new(Settings::default(), [7; 32], || None);
+        let (mut module, _) = Module::new(
+            Settings::default(),
+            [7; 32],
+            Hooks {
+                user: |_| None,
+                ..HOOKS
+            },
+        );
         assert!(
             module
-                .watch("sip:room@example.org")
+                .watch("sip:room@example.org", "")
                 .unwrap_err()
                 .contains("account")
         );
-        let (mut module, _) = Module::new(Settings::default(), [7; 32], alice);
-        assert!(module.watch("nonsense").unwrap_err().contains("nonsense"));
-        module.watch("sip:room@example.org").unwrap();
+        let (mut module, _) = Module::new(Settings::default(), [7; 32], HOOKS);
         assert!(
             module
-                .watch("sip:room@example.org")
+                .watch("nonsense", "")
+                .unwrap_err()
+                .contains("nonsense")
+        );
+        module.watch("sip:room@example.org", "").unwrap();
+        assert!(
+            module
+                .watch("sip:room@example.org", "")
                 .unwrap_err()
                 .contains("already")
         );

@@ -30,6 +30,9 @@
 
 mod adapter;
 mod command;
+mod deed;
 mod ffi;
+mod lists;
+mod registration;
 mod settings;
 mod show;

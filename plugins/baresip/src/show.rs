@@ -1,6 +1,6 @@
 //! What the user reads: one line an event (OMA-14, OMA-15, OMA-19, SW-17).
 
-use rollmark_core::blocklist::{Mark, SourceState};
+use rollmark_core::blocklist::{Mark, SourceState, Update};
 use rollmark_core::engine::What;
 use rollmark_core::roster::{Roster, Row};
 
@@ -19,6 +19,9 @@ pub(crate) fn line(conference: &str, what: &What) -> Option<String> {
             text
         }
         What::Roster(rows) => format!("roster of {} users; /conf_list shows it", rows.len()),
+        What::Joined(row) if matches!(row.mark, Mark::Blocked(_)) => {
+            format!("joined {}", marked(row))
+        }
         What::Joined(row) => format!("joined {}", name(row)),
         What::Left { row, cause, .. } => format!("left {} ({})", name(row), cause.as_str()),
         What::Blocked(row) => format!("blocked {}", marked(row)),
@@ -45,7 +48,13 @@ pub(crate) fn line(conference: &str, what: &What) -> Option<String> {
 }
 
 /// The whole roster: the number of rows first, then one row a line; `!` before one who is blocked.
-pub(crate) fn list(conference: &str, roster: &Roster) -> String {
+pub(crate) fn list(conference: &str, roster: Option<&Roster>) -> String {
+    let Some(roster) = roster else {
+        return format!(
+            "conference {}: not known yet who is there\n",
+            printable(conference)
+        );
+    };
     let rows: Vec<String> = roster
         .rows()
         .map(|row| {
@@ -58,10 +67,38 @@ pub(crate) fn list(conference: &str, roster: &Roster) -> String {
         })
         .collect();
     format!(
-        "conference {conference}: {} users\n{}",
+        "conference {}: {} users\n{}",
+        printable(conference),
         rows.len(),
         rows.concat()
     )
+}
+
+/// A block list: its place and state first, then one entry a line. `owner` is the account that it is of, empty for all.
+pub(crate) fn blocked(owner: &str, source: &str, update: &Update) -> String {
+    let entries = update.list.iter().flat_map(|list| &list.entries);
+    let entries: Vec<String> = entries
+        .map(|entry| format!("  ! {}\n", printable(&entry.uri)))
+        .collect();
+    let rules = update
+        .list
+        .as_ref()
+        .is_some_and(|list| list.rules.is_some());
+    format!(
+        "block list {}{}{}: {}, {} entries{}\n{}",
+        printable(source),
+        if owner.is_empty() { "" } else { " of " },
+        printable(owner),
+        state_word(update.state),
+        entries.len(),
+        if rules { " and rules" } else { "" },
+        entries.concat()
+    )
+}
+
+/// A line that is about no conference.
+pub(crate) fn said(text: &str) -> String {
+    format!("conference: {}", printable(text))
 }
 
 fn state_word(state: SourceState) -> &'static str {
@@ -83,13 +120,13 @@ fn name(row: &Row) -> String {
 
 fn marked(row: &Row) -> String {
     match &row.mark {
-        Mark::Blocked(by) => format!("{} by {} of {}", name(row), by.entry, by.source),
+        Mark::Blocked(by) => format!("{} BLOCKED by {} of {}", name(row), by.entry, by.source),
         mark => format!("{} {}", name(row), mark.as_str()),
     }
 }
 
 /// What came from the network may not move the cursor (SEC-09).
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
 }

@@ -13,7 +13,7 @@ use super::notifier::{Form, Notifier};
 use super::wire::{Socket, Transport};
 use super::{ALICE, Abilities, Adapter, Host, PATIENCE, ROOM, Setup};
 use crate::lab::INSTALL;
-use crate::process::{build_dir, run_dir};
+use crate::process::{build_dir, labs_dir, run_dir};
 
 /// Where Debian keeps baresip's own modules.
 const MODULES: &str = "/usr/lib/baresip/modules";
@@ -21,6 +21,25 @@ const MODULES: &str = "/usr/lib/baresip/modules";
 /// The real softphone, headless, over one transport.
 #[derive(Clone, Copy, Debug)]
 pub struct Baresip(pub Transport);
+
+/// The same with baresip 4.x, as `cargo xtask baresip4` has installed it.
+#[derive(Clone, Copy, Debug)]
+pub struct Baresip4(pub Transport);
+
+impl Adapter for Baresip4 {
+    fn abilities(&self) -> Abilities {
+        Baresip(self.0).abilities()
+    }
+
+    fn start(&self, setup: &Setup) -> (Box<dyn Host>, Notifier) {
+        let notifier = Notifier::new(Socket::listen(self.0), self.abilities().form);
+        let dir = configure(setup, &notifier.address(), self.0, &["conference.so"]);
+        let python = build_dir().with_file_name("baresip4").join("bin/python");
+        let mut command = Command::new(python);
+        command.arg(labs_dir().join("baresip4/host.py")).arg(&dir);
+        (Box::new(Softphone::start(&mut command)), notifier)
+    }
+}
 
 impl Adapter for Baresip {
     fn abilities(&self) -> Abilities {
@@ -41,8 +60,11 @@ impl Adapter for Baresip {
 
     fn start(&self, setup: &Setup) -> (Box<dyn Host>, Notifier) {
         let notifier = Notifier::new(Socket::listen(self.0), self.abilities().form);
-        let dir = configure(setup, &notifier.address(), self.0);
-        (Box::new(Softphone::start(&dir)), notifier)
+        let modules = ["stdio.so", "account.so", "menu.so", "conference.so"];
+        let dir = configure(setup, &notifier.address(), self.0, &modules);
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(&dir);
+        (Box::new(Softphone::start(&mut command)), notifier)
     }
 }
 
@@ -61,7 +83,7 @@ pub fn module() -> PathBuf {
 }
 
 /// Makes the folder of one run: configuration, account, modules.
-fn configure(setup: &Setup, server: &str, transport: Transport) -> PathBuf {
+fn configure(setup: &Setup, server: &str, transport: Transport, wanted: &[&str]) -> PathBuf {
     let dir = run_dir("baresip");
     let write = |name: &str, text: &str| {
         fs::write(dir.join(name), text).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -69,9 +91,14 @@ fn configure(setup: &Setup, server: &str, transport: Transport) -> PathBuf {
     let modules = dir.join("modules");
     fs::create_dir(&modules).expect("a folder for modules");
     let link = |from: &Path, name: &str| symlink(from, modules.join(name)).expect("a link");
-    link(&module(), "conference.so");
-    for name in ["account.so", "stdio.so", "menu.so"] {
-        link(&Path::new(MODULES).join(name), name);
+    let mut loaded = String::new();
+    for name in wanted {
+        match *name {
+            "conference.so" => link(&module(), name),
+            _ => link(&Path::new(MODULES).join(name), name),
+        }
+        let application = if *name == "stdio.so" { "" } else { "_app" };
+        loaded += &format!("module{application} {name}\n");
     }
     let transport = match transport {
         Transport::Udp => "",
@@ -94,8 +121,8 @@ fn configure(setup: &Setup, server: &str, transport: Transport) -> PathBuf {
     write(
         "config",
         &format!(
-            "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path {}\nmodule stdio.so\nmodule_app account.so\n\
-             module_app menu.so\nmodule_app conference.so\nconference_expires {}\nconference_t1 {}\n{list}",
+            "sip_listen 127.0.0.1:0\nnet_interface 127.0.0.1\nmodule_path {}\n{loaded}conference_expires {}\n\
+             conference_t1 {}\n{list}",
             modules.display(),
             setup.expires,
             setup.t1.as_millis(),
@@ -116,15 +143,13 @@ struct Softphone {
 }
 
 impl Softphone {
-    fn start(dir: &Path) -> Self {
-        let mut child = Command::new("baresip")
-            .arg("-f")
-            .arg(dir)
+    fn start(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|e| panic!("baresip does not start: {e}. {INSTALL}"));
+            .unwrap_or_else(|e| panic!("{command:?} does not start: {e}. {INSTALL}"));
         let log = lines(child.stdout.take().expect("it is piped"));
         let printed = lines(child.stderr.take().expect("it is piped"));
         let mut phone = Self {

@@ -195,6 +195,12 @@ impl Engine {
         ids
     }
 
+    /// Dialog and watching hosts: the watch that a dialog is of, and so its account; none once it is forgotten.
+    #[must_use]
+    pub fn watch_of(&self, subscription: SubscriptionId) -> Option<WatchId> {
+        self.by_subscription.get(&subscription).copied()
+    }
+
     /// The URI subscribed to, as given.
     #[must_use]
     pub fn target(&self, id: WatchId) -> Option<&str> {

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use rollmark_core::message::Headers;
 
-use super::api::{Api, Const, Pl, Ptr};
+use super::api::{Api, Const, Pl, Ptr, Version};
 
 /// Offsets within `struct sip_msg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,9 @@ const HEADER_VALUE: usize = 80;
 const BUFFER_START: usize = 0;
 const BUFFER_POSITION: usize = 16;
 const BUFFER_END: usize = 24;
-/// `struct sip_msg` is larger than this in all versions; nothing behind it is looked at.
-const SEARCHED: usize = 920;
+/// Where the last field that is looked for can be at most; `struct sip_msg` is larger than this.
+const SEARCHED_1: usize = 920;
+const SEARCHED_4: usize = 1168;
 /// A status that nobody uses.
 const PROBE_STATUS: u16 = 299;
 const PROBE: &std::ffi::CStr = c"SIP/2.0 299 Probe\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: c\r\nCSeq: 7 OPTIONS\r\nExpires: 77\r\nContent-Length: 2\r\n\r\nok";
@@ -76,9 +77,13 @@ impl Layout {
     /// # Safety
     /// The message was decoded from the buffer and holds it.
     unsafe fn search(api: &Api, message: Ptr, buffer: Ptr) -> Result<Self, &'static str> {
+        let searched = match api.version {
+            Version::One(_) => SEARCHED_1,
+            Version::Four(_) => SEARCHED_4,
+        };
         // SAFETY: only within the message's own memory.
         let layout = unsafe {
-            let place = (64..=SEARCHED)
+            let place = (64..=searched)
                 .step_by(8)
                 .find(|at| message.cast::<u8>().add(*at).cast::<usize>().read() == buffer as usize);
             let status = (64..600)

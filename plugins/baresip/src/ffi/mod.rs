@@ -10,19 +10,24 @@ mod subscription;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::adapter::{Deed, Module, User};
+use rollmark_core::digest::{Credentials, Secret};
+
+use crate::adapter::{Hooks, Module};
 use crate::command::{self, Command};
+use crate::deed::Deed;
+use crate::registration::{User, register_answer};
 use crate::settings::Settings;
-use api::{Api, Cmd, CmdArg, ModExport, Printf, Str};
+use api::{Api, Cmd, CmdArg, ModExport, Printf, Str, Version};
 
 /// `EINVAL`, `ENOSYS`, `EIO` of Linux, as baresip prints them.
 const INVALID: c_int = 22;
 const UNKNOWN: c_int = 38;
 const BROKEN: c_int = 5;
-/// Room for `struct tmr`: 56 bytes in libre 1.1, and what later ones may add.
+/// Room for `struct tmr`: 56 bytes in libre 1.1, 80 in 4.10, and what later ones may add.
 const TIMER_WORDS: usize = 32;
 
 /// All that lives between `init` and `close`.
@@ -31,6 +36,25 @@ struct Loaded {
     layout: layout::Layout,
     module: Module,
     timer: Box<[u64; TIMER_WORDS]>,
+    /// The trace of baresip is read.
+    tap: bool,
+}
+
+/// libre's queue of messages to the main loop, while the module is loaded: the only thing that another thread touches.
+static QUEUE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Lets the main loop look for news; called on the thread of the block lists, which `unload` ends before it takes the queue
+/// away.
+fn wake() {
+    let queue = QUEUE.load(Ordering::Acquire);
+    if let (false, Ok(api)) = (queue.is_null(), Api::find()) {
+        // SAFETY: the queue lives; it is made to be pushed to by any thread, and no data goes with it.
+        unsafe { (api.mqueue_push)(queue, 0, std::ptr::null_mut()) };
+    }
+}
+
+extern "C" fn on_queue(_id: c_int, _data: *mut c_void, _arg: *mut c_void) {
+    guarded((), pump);
 }
 
 static LOADED: Mutex<Option<Loaded>> = Mutex::new(None);
@@ -74,7 +98,7 @@ fn arm(wait: Option<Duration>) {
         Some(wait) => {
             let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             // SAFETY: the timer was initialised in `init` and lives until `close` cancels it.
-            unsafe { (api.tmr_start)(timer, ms, on_timer, std::ptr::null_mut()) };
+            unsafe { api.tmr_start(timer, ms, on_timer) };
         }
         // SAFETY: as above.
         None => unsafe { (api.tmr_cancel)(timer) },
@@ -107,6 +131,7 @@ fn perform(deed: Deed) {
     match deed {
         Deed::Subscribe {
             id,
+            account,
             target,
             routes,
             event,
@@ -115,6 +140,7 @@ fn perform(deed: Deed) {
             contact,
         } => {
             let wanted = subscription::Wanted {
+                account,
                 target,
                 routes,
                 event,
@@ -130,21 +156,42 @@ fn perform(deed: Deed) {
     }
 }
 
-/// The account that is in use.
-fn user() -> Option<User> {
+/// An account by its URI; the one in use where that is empty.
+fn user(named: &str) -> Option<User> {
     // Called with the module's lock held, so the functions are looked up anew.
     let api = Api::find().ok()?;
     // SAFETY: a null AOR names the first account; strings of an account live as long as it does and are copied.
     unsafe {
-        let ua = (api.uag_find_aor)(std::ptr::null());
+        let aor = c_string(named);
+        let ua = match api.version {
+            _ if !named.is_empty() => (api.uag_find_aor)(aor.as_ptr()),
+            Version::One(one) => (one.uag_current)(),
+            Version::Four(_) => (api.uag_find_aor)(std::ptr::null()),
+        };
         if ua.is_null() {
             return None;
         }
+        let account = (api.ua_account)(ua);
+        let identity = text((api.account_aor)(account))?;
+        let name = text((api.account_auth_user)(account));
+        let credentials = text((api.account_auth_pass)(account)).map(|password| Credentials {
+            username: name.unwrap_or_else(|| user_part(&identity)),
+            password: Secret::from(password),
+        });
+        let registers = (api.account_regint)(account) != 0;
         Some(User {
-            identity: text((api.account_aor)((api.ua_account)(ua)))?,
             outbound: text((api.ua_outbound)(ua)).map(|proxy| route(&proxy)),
+            registered: registers.then(|| (api.ua_isregistered)(ua)),
+            credentials,
+            identity,
         })
     }
+}
+
+/// What stands before the `@`.
+fn user_part(uri: &str) -> String {
+    let bare = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    bare.split('@').next().unwrap_or_default().to_owned()
 }
 
 /// An outbound proxy as a route: a loose one, for libre knows no others.
@@ -200,10 +247,10 @@ extern "C" fn init() -> c_int {
     guarded(BROKEN, || {
         let api = match Api::find() {
             Ok(api) => api,
-            Err(missing) => {
-                eprintln!(
-                    "conference: this is no baresip 1.x ({missing}); use the module made for your version"
-                );
+            Err(fault) => {
+                api::log_anyhow(&format!(
+                    "conference: not loaded, this version of baresip is not known ({fault})"
+                ));
                 return UNKNOWN;
             }
         };
@@ -216,7 +263,7 @@ extern "C" fn init() -> c_int {
             Ok(layout) => layout,
             Err(fault) => {
                 api.log(&format!(
-                    "conference: this version of libre is not known ({fault}); not loaded"
+                    "conference: not loaded, this version of libre is not known ({fault})"
                 ));
                 return UNKNOWN;
             }
@@ -227,7 +274,16 @@ extern "C" fn init() -> c_int {
             return BROKEN;
         }
         let settings = Settings::read(|key| configured(&api, key));
-        let (module, faults) = Module::new(settings, seed, user);
+        let mut queue = std::ptr::null_mut();
+        // SAFETY: the handler is static; `unload` releases the queue.
+        let error = unsafe { (api.mqueue_alloc)(&raw mut queue, on_queue, std::ptr::null_mut()) };
+        if error != 0 {
+            api.log("conference: baresip gives no queue; not loaded");
+            return error;
+        }
+        QUEUE.store(queue, Ordering::Release);
+        let tap = settings.trace_tap;
+        let (module, faults) = Module::new(settings, seed, Hooks { user, wake });
         for fault in faults {
             api.log(&format!("conference: {fault}"));
         }
@@ -239,10 +295,22 @@ extern "C" fn init() -> c_int {
             layout,
             module,
             timer,
+            tap,
         });
+        if tap {
+            // SAFETY: the handler is static; `unload` takes it back.
+            unsafe {
+                (api.sip_set_trace_handler)((api.uag_sip)(), Some(on_trace), std::ptr::null_mut())
+            };
+        }
         // SAFETY: the handlers and the table of commands are static; `close` takes them back.
         let error = unsafe {
-            match (api.uag_event_register)(on_event, std::ptr::null_mut()) {
+            let nothing = std::ptr::null_mut();
+            let error = match api.version {
+                Version::One(one) => (one.uag_event_register)(on_event_1, nothing),
+                Version::Four(four) => (four.bevent_register)(on_event_4, nothing),
+            };
+            match error {
                 0 => (api.cmd_register)(
                     (api.baresip_commands)(),
                     COMMANDS.0.as_ptr(),
@@ -270,29 +338,79 @@ fn unload() {
     // SAFETY: both may be called for what was not registered.
     unsafe {
         (api.cmd_unregister)((api.baresip_commands)(), COMMANDS.0.as_ptr());
-        (api.uag_event_unregister)(on_event);
+        match api.version {
+            Version::One(one) => (one.uag_event_unregister)(on_event_1),
+            Version::Four(four) => (four.bevent_unregister)(on_event_4),
+        }
     }
     subscription::release_all(&api);
     arm(None);
-    *lock() = None;
+    let Some(loaded) = lock().take() else { return };
+    if loaded.tap {
+        // SAFETY: takes the handler back.
+        unsafe {
+            let sip = (api.uag_sip)();
+            if !sip.is_null() {
+                (api.sip_set_trace_handler)(sip, None, std::ptr::null_mut());
+            }
+        }
+    }
+    // Ends the thread of the block lists and waits for that; only then nobody wakes us any more.
+    drop(loaded);
+    let queue = QUEUE.swap(std::ptr::null_mut(), Ordering::AcqRel);
+    // SAFETY: made in `init`, released once; what is still in it holds no data.
+    unsafe { (api.mem_deref)(queue) };
 }
 
-extern "C" fn on_event(
+/// Every packet that is sent or received, before anybody else sees it.
+extern "C" fn on_trace(
+    sent: bool,
+    _transport: c_int,
+    _source: api::Const,
+    _destination: api::Const,
+    packet: *const u8,
+    length: usize,
+    _arg: *mut c_void,
+) {
+    guarded((), || {
+        if sent || packet.is_null() {
+            return;
+        }
+        // SAFETY: the packet is as long as is said, and lives during this call.
+        let packet = unsafe { std::slice::from_raw_parts(packet, length) };
+        if let Some((identity, headers)) = register_answer(packet) {
+            feed(|module| module.register_answer(identity, headers));
+        }
+    });
+}
+
+extern "C" fn on_event_1(
     _ua: *mut c_void,
     event: c_int,
     _call: *mut c_void,
     _prm: Str,
     _arg: *mut c_void,
 ) {
+    on_event(event);
+}
+
+extern "C" fn on_event_4(event: c_int, _object: *mut c_void, _arg: *mut c_void) {
+    on_event(event);
+}
+
+fn on_event(event: c_int) {
     guarded((), || {
         let Some(api) = api() else { return };
-        // The numbers of events differ between versions, their names do not.
-        // SAFETY: gives a static string.
-        let name = unsafe { text((api.uag_event_str)(event)) };
-        if name.as_deref() == Some("SHUTDOWN") {
-            feed(Module::stop);
-            // The main loop may be left before the timer comes; no object of libre calls us here.
-            pump();
+        match api.event_name(event).as_deref() {
+            Some("SHUTDOWN") => {
+                feed(Module::stop);
+                // The main loop may be left before the timer comes; no object of libre calls us here.
+                pump();
+            }
+            Some("REGISTER_OK" | "REGISTER_FAIL" | "UNREGISTERING") => {
+                feed(Module::registrations_changed);
+            }
+            _ => {}
         }
     });
 }
@@ -315,51 +433,35 @@ fn typed(printf: *mut Printf, argument: *mut c_void, command: Command) -> c_int 
     })
 }
 
-extern "C" fn on_watch(printf: *mut Printf, argument: *mut c_void) -> c_int {
-    typed(printf, argument, Command::Watch)
-}
-
-extern "C" fn on_list(printf: *mut Printf, argument: *mut c_void) -> c_int {
-    typed(printf, argument, Command::List)
-}
-
-extern "C" fn on_refresh(printf: *mut Printf, argument: *mut c_void) -> c_int {
-    typed(printf, argument, Command::Refresh)
-}
-
-extern "C" fn on_leave(printf: *mut Printf, argument: *mut c_void) -> c_int {
-    typed(printf, argument, Command::Leave)
-}
-
 /// The command takes a parameter (`CMD_PRM`).
 const WITH_PARAMETER: c_int = 1;
 
-struct Commands([Cmd; 4]);
+macro_rules! commands {
+    ($($name:ident $text:literal $flags:expr, $command:ident $description:literal;)*) => {
+        $(extern "C" fn $name(printf: *mut Printf, argument: *mut c_void) -> c_int {
+            typed(printf, argument, Command::$command)
+        })*
+
+        static COMMANDS: Commands<{ [$($text),*].len() }> =
+            Commands([$(Cmd::new($text, $flags, $description, $name),)*]);
+    };
+}
+
+struct Commands<const N: usize>([Cmd; N]);
 
 // SAFETY: nothing in it is ever written.
-unsafe impl Sync for Commands {}
+unsafe impl<const N: usize> Sync for Commands<N> {}
 
-static COMMANDS: Commands = Commands([
-    Cmd::new(
-        c"conf_watch",
-        WITH_PARAMETER,
-        c"Watch who is in a conference",
-        on_watch,
-    ),
-    Cmd::new(c"conf_list", 0, c"List who is in the conferences", on_list),
-    Cmd::new(
-        c"conf_refresh",
-        0,
-        c"Tell the conferences where we are",
-        on_refresh,
-    ),
-    Cmd::new(
-        c"conf_leave",
-        WITH_PARAMETER,
-        c"Leave a conference, or all",
-        on_leave,
-    ),
-]);
+commands! {
+    on_watch c"conf_watch" WITH_PARAMETER, Watch c"Watch who is in a conference";
+    on_list c"conf_list" 0, List c"List who is in the conferences";
+    on_leave c"conf_leave" WITH_PARAMETER, Leave c"Leave a conference, or all";
+    on_block c"conf_block" WITH_PARAMETER, Block c"Put somebody on the block list";
+    on_unblock c"conf_unblock" WITH_PARAMETER, Unblock c"Take somebody off the block list";
+    on_blocked c"conf_blocked" 0, Blocked c"List who is blocked";
+    on_mode c"conf_mode" WITH_PARAMETER, Mode c"Show or set the kind of SIP core: sip, ims, auto";
+    on_refresh c"conf_refresh" 0, Refresh c"Ask servers and block lists anew";
+}
 
 /// What baresip looks for in the file; the name must be the file's.
 #[unsafe(no_mangle)]

@@ -10,11 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rollmark_core::host::SendFailure;
 
-use super::api::{Api, Const, Printf, Ptr, SipContact, Str};
+use super::api::{Api, Const, Printf, Ptr, SipContact, Str, Version};
 use super::{Module, api, c_string, feed, guarded, layout};
 
 /// What the first SUBSCRIBE is to be.
 pub(super) struct Wanted {
+    pub(super) account: String,
     pub(super) target: String,
     pub(super) routes: Vec<String>,
     pub(super) event: String,
@@ -25,6 +26,8 @@ pub(super) struct Wanted {
 
 /// Objects of libre, each held once.
 struct Handle {
+    /// URI of the account.
+    account: CString,
     ua: Ptr,
     dialog: Ptr,
     auth: Ptr,
@@ -36,6 +39,8 @@ struct Handle {
     contact: String,
     /// A NOTIFY has come.
     notified: bool,
+    /// The account was asked anew for the credentials of the request that is under way.
+    asked_anew: bool,
 }
 
 /// An address of a [`Handle`], which is only touched on baresip's thread.
@@ -68,11 +73,13 @@ fn id(name: Ptr) -> u64 {
 pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
     // SAFETY: all strings outlive the calls; libre copies them. What is made is in the handle before anything can fail.
     let error = unsafe {
-        let ua = (api.uag_find_aor)(null());
+        let aor = c_string(&wanted.account);
+        let ua = (api.uag_find_aor)(aor.as_ptr());
         if ua.is_null() {
             return failed(id, -1);
         }
         let handle = Box::into_raw(Box::new(Handle {
+            account: aor,
             ua: (api.mem_ref)(ua),
             dialog: null_mut(),
             auth: null_mut(),
@@ -81,6 +88,7 @@ pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
             text: CString::default(),
             contact: wanted.contact,
             notified: false,
+            asked_anew: false,
         }));
         held().insert(id, Held(handle));
         let target = c_string(&wanted.target);
@@ -100,7 +108,7 @@ pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
             count,
         );
         if error == 0 {
-            error = (api.sip_auth_alloc)(&raw mut (*handle).auth, on_auth, account, true);
+            error = (api.sip_auth_alloc)(&raw mut (*handle).auth, on_auth, name(id), false);
         }
         if error == 0 {
             error = (api.sipevent_dsubscribe)(
@@ -112,8 +120,8 @@ pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
                 wanted.expires,
                 (api.ua_cuser)(ua),
                 on_auth,
-                account,
-                true,
+                name(id),
+                false,
                 on_notify,
                 on_close,
                 name(id),
@@ -146,6 +154,7 @@ pub(super) fn request(api: &Api, id: u64, text: String, contact: String) {
     unsafe {
         (*handle).text = c_string(&text);
         (*handle).contact = contact;
+        (*handle).asked_anew = false;
     }
     send(api, id, handle);
 }
@@ -155,20 +164,40 @@ fn send(api: &Api, id: u64, handle: *mut Handle) {
     let error = unsafe {
         let before = std::mem::replace(&mut (*handle).request, null_mut());
         (api.mem_deref)(before);
-        (api.sip_drequestf)(
-            &raw mut (*handle).request,
-            (api.uag_sip)(),
-            true,
-            c"SUBSCRIBE".as_ptr(),
-            (*handle).dialog,
-            0,
-            (*handle).auth,
-            on_send,
-            on_response,
-            name(id),
-            c"%s".as_ptr(),
-            (*handle).text.as_ptr(),
-        )
+        let request = &raw mut (*handle).request;
+        let (sip, method) = ((api.uag_sip)(), c"SUBSCRIBE".as_ptr());
+        let (dialog, auth) = ((*handle).dialog, (*handle).auth);
+        let (format, text) = (c"%s".as_ptr(), (*handle).text.as_ptr());
+        match api.version {
+            Version::One(one) => (one.sip_drequestf)(
+                request,
+                sip,
+                true,
+                method,
+                dialog,
+                0,
+                auth,
+                on_send_1,
+                on_response,
+                name(id),
+                format,
+                text,
+            ),
+            Version::Four(four) => (four.sip_drequestf)(
+                request,
+                sip,
+                true,
+                method,
+                dialog,
+                0,
+                auth,
+                on_send_4,
+                on_response,
+                name(id),
+                format,
+                text,
+            ),
+        }
     };
     if error != 0 {
         failed(id, error);
@@ -208,14 +237,19 @@ extern "C" fn on_auth(
     user: *mut *mut c_char,
     password: *mut *mut c_char,
     realm: Str,
-    account: Ptr,
+    arg: Ptr,
 ) -> c_int {
     guarded(super::BROKEN, || {
-        let Some(api) = api() else {
+        let (Some(api), Some(handle)) = (api(), find(id(arg))) else {
             return super::BROKEN;
         };
-        // SAFETY: handed on as it came; libre holds the account meanwhile.
-        unsafe { (api.account_auth)(account, user, password, realm) }
+        // SAFETY: the handle lives; the account is asked for by its URI, for it may have been made anew; the rest is handed
+        // on as it came.
+        unsafe {
+            let found = (api.uag_find_aor)((*handle).account.as_ptr());
+            let ua = if found.is_null() { (*handle).ua } else { found };
+            (api.account_auth)((api.ua_account)(ua), user, password, realm)
+        }
     })
 }
 
@@ -295,14 +329,33 @@ extern "C" fn on_response(error: c_int, message: Const, arg: Ptr) {
             return;
         }
         // SAFETY: as above; the handle lives.
-        let again = matches!(status, 401 | 407)
-            && unsafe { (api.sip_auth_authenticate)((*handle).auth, message) } == 0;
+        let again = matches!(status, 401 | 407) && unsafe { authenticate(&api, handle, message) };
         if again {
             send(&api, id, handle);
         } else {
             tell(message, id);
         }
     });
+}
+
+/// Takes a challenge; false where there is no answer to it, or the answer was refused before.
+///
+/// # Safety
+/// The handle lives, and the message is a decoded one.
+unsafe fn authenticate(api: &Api, handle: *mut Handle, message: Const) -> bool {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        let auth = (*handle).auth;
+        if (api.sip_auth_authenticate)(auth, message) == 0 {
+            return true;
+        }
+        // What libre remembers is refused: perhaps the account has a new password since. Once a request.
+        if std::mem::replace(&mut (*handle).asked_anew, true) {
+            return false;
+        }
+        (api.sip_auth_reset)(auth);
+        (api.sip_auth_authenticate)(auth, message) == 0
+    }
 }
 
 fn tell(message: Const, id: u64) {
@@ -327,10 +380,31 @@ extern "C" fn gather(text: Str, length: usize, arg: Ptr) -> c_int {
     })
 }
 
+extern "C" fn on_send_1(
+    transport: c_int,
+    source: Const,
+    _to: Const,
+    buffer: Ptr,
+    arg: Ptr,
+) -> c_int {
+    on_send(transport, source, buffer, id(arg))
+}
+
+extern "C" fn on_send_4(
+    transport: c_int,
+    source: Const,
+    _to: Const,
+    buffer: Ptr,
+    _body: Ptr,
+    arg: Ptr,
+) -> c_int {
+    on_send(transport, source, buffer, id(arg))
+}
+
 /// Adds the Contact, once libre knows the local address.
-extern "C" fn on_send(transport: c_int, source: Const, _to: Const, buffer: Ptr, arg: Ptr) -> c_int {
+fn on_send(transport: c_int, source: Const, buffer: Ptr, id: u64) -> c_int {
     guarded(super::BROKEN, || {
-        let (Some(api), Some(handle)) = (api(), find(id(arg))) else {
+        let (Some(api), Some(handle)) = (api(), find(id)) else {
             return super::BROKEN;
         };
         let mut line: Vec<u8> = Vec::new();

@@ -248,6 +248,11 @@ impl XdmsSource {
         format!("xdms:{}", self.state.selector.url())
     }
 
+    /// The document, as it was named at first.
+    pub fn selector(&self) -> &DocumentSelector {
+        &self.state.selector
+    }
+
     /// Why the XDMS could not be asked the last time; none if it could.
     pub fn last_error(&self) -> Option<&str> {
         self.state.held.last_error()
