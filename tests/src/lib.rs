@@ -10,6 +10,7 @@
 //!
 //! [`fuzzing`] holds what the fuzz targets in `fuzz/` check, so that `tests/fuzz_short.rs` checks the same.
 
+pub mod baresip;
 pub mod focus;
 pub mod fuzzing;
 pub mod hosts;
