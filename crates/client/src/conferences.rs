@@ -7,8 +7,8 @@ use std::time::Duration;
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{WatchError, WatchId, What};
-use rollmark_core::host::Capabilities;
-use rollmark_core::profile::Registration;
+use rollmark_core::host::{Capabilities, Trouble};
+use rollmark_core::profile::{Profile, Registration};
 use rollmark_core::session::{ImSession, SessionId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -79,6 +79,44 @@ impl Conferences {
     /// address it sends from.
     pub fn set_registration(&self, registration: Registration) {
         self.command(Command::Registration(self.account, Box::new(registration)));
+    }
+
+    /// Puts the account on another SIP core while it runs: plain, IMS, automatic, or an operator's own (SW-05). Old
+    /// subscriptions are ended in their own mode where their way still works, new ones are made in the new mode; rosters
+    /// stay on screen as stale until then, and nobody is said to have joined or left because of it.
+    ///
+    /// ```
+    /// # async fn example(conferences: rollmark::Conferences) {
+    /// use rollmark::core::registration::RegistrationState;
+    /// use rollmark::{Ims, Plain, Registration};
+    ///
+    /// // The softphone has registered with an IMS core.
+    /// let registered = Registration {
+    ///     state: RegistrationState::Active,
+    ///     contact: "sip:alice@192.0.2.1:5060".into(),
+    ///     outbound_proxy: Some("sip:pcscf.example.org:4060;lr".into()),
+    ///     service_route: Some(vec!["<sip:orig@scscf.example.org;lr>".into()]),
+    ///     associated: Some(vec!["sip:alice@example.org".into()]),
+    ///     ..Registration::default()
+    /// };
+    /// conferences.switch(Ims::default(), registered);
+    /// // And back to plain SIP.
+    /// conferences.switch(Plain::default(), Registration::default());
+    /// # }
+    /// ```
+    pub fn switch(&self, profile: impl Profile + 'static, registration: Registration) {
+        let (profile, registration) = (Box::new(profile), Box::new(registration));
+        self.command(Command::Switch(self.account, profile, registration));
+    }
+
+    /// What is wrong with the account's registration, whenever the host is to register anew; it then tells the new facts
+    /// by [`Conferences::set_registration`], and what waits for them goes on (IMS-39…41). A host that does not take these
+    /// loses the subscriptions that need it.
+    #[must_use]
+    pub fn register_requests(&self) -> mpsc::UnboundedReceiver<Trouble> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.command(Command::RegisterRequests(self.account, sender));
+        receiver
     }
 
     /// The host's network changed: another address, another interface. Every notifier is told at once where to send now

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{Engine, WatchError, WatchId, What};
-use rollmark_core::host::{Action, Answer, Capabilities, Fact};
-use rollmark_core::profile::Registration;
+use rollmark_core::host::{Action, Answer, Capabilities, Fact, Trouble};
+use rollmark_core::profile::{Profile, Registration};
+use rollmark_core::registration::check_access_network;
 use rollmark_core::session::{ImSession, SessionId};
 use rollmark_core::wall_time::WallTime;
 use rollmark_core::xcap_diff::ListError;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Documents(WatchId, Vec<String>, oneshot::Sender<Result<(), ListError>>),
     NetworkChanged,
     Registration(AccountId, Box<Registration>),
+    RegisterRequests(AccountId, mpsc::UnboundedSender<Trouble>),
     Resynchronise(WatchId),
     SessionEnded(SessionId),
     SessionStarted {
@@ -47,6 +49,7 @@ pub(crate) enum Command {
         lagged: Arc<AtomicBool>,
         reply: oneshot::Sender<Result<WatchId, WatchError>>,
     },
+    Switch(AccountId, Box<dyn Profile>, Box<Registration>),
     Unsubscribe(WatchId),
 }
 
@@ -86,6 +89,8 @@ struct Driver {
     sessions: u64,
     stopped: Vec<oneshot::Sender<()>>,
     feeds: Vec<AbortHandle>,
+    /// Who registers anew, by account.
+    registrars: Vec<(AccountId, mpsc::UnboundedSender<Trouble>)>,
     reports: mpsc::WeakUnboundedSender<Report>,
     /// NOTIFYs whose answers have not left yet.
     unanswered: usize,
@@ -114,6 +119,7 @@ pub(crate) fn start(
         sessions: 0,
         stopped: Vec::new(),
         feeds: Vec::new(),
+        registrars: Vec::new(),
         reports: reports.downgrade(),
         unanswered: 0,
         ended: Vec::new(),
@@ -230,7 +236,21 @@ impl Driver {
             }
             Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
             Command::Registration(account, registration) => {
-                self.engine.set_registration(account, *registration);
+                if let Some(text) = &registration.access_network
+                    && let Err(fault) = check_access_network(text)
+                {
+                    tracing::warn!(%fault, "P-Access-Network-Info is left out");
+                }
+                self.engine.set_registration(now, account, *registration);
+            }
+            Command::RegisterRequests(account, requests) => {
+                self.registrars.push((account, requests));
+            }
+            Command::Switch(account, profile, registration) => {
+                self.engine.switch(now, account, profile, *registration);
+                if let Some((mode, reason)) = self.engine.mode(account) {
+                    tracing::info!(mode = mode.as_str(), %reason, "switched");
+                }
             }
             Command::Resynchronise(id) => self.resynchronise(id),
             Command::SessionEnded(session) => self.session_ended(now, session),
@@ -298,8 +318,8 @@ impl Driver {
         let now = self.now();
         match report {
             Report::Fact(fact) => self.engine.handle_fact(now, fact),
-            Report::Request(request, reply) => {
-                let answer = self.engine.handle_request(now, &request);
+            Report::Request(flow, request, reply) => {
+                let answer = self.engine.handle_request_by(now, flow, &request);
                 self.answer(answer, reply);
             }
             Report::Notification(subscription, headers, body, reply) => {
@@ -321,6 +341,10 @@ impl Driver {
 
     fn drain(&mut self) {
         while let Some(action) = self.engine.poll_action() {
+            if let Action::Register { account, trouble } = action {
+                self.ask_to_register(account, trouble);
+                continue;
+            }
             tracing::debug!(?action, "to the SIP stack");
             let _ = self.actions.send(action);
         }
@@ -349,6 +373,17 @@ impl Driver {
             }
             self.engine.remove(id);
         }
+    }
+
+    fn ask_to_register(&mut self, account: AccountId, trouble: Trouble) {
+        tracing::warn!(%trouble, "the registration is to be made anew");
+        self.registrars.retain(|(of, registrar)| {
+            if *of == account {
+                registrar.send(trouble).is_ok()
+            } else {
+                !registrar.is_closed()
+            }
+        });
     }
 
     /// A consumer has caught up with his queue and missed something: he gets the state and the whole roster.

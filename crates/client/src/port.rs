@@ -1,6 +1,6 @@
 //! The seam to a SIP stack: actions come out, facts and NOTIFYs go in (ARCHITECTURE: the host contract).
 
-use rollmark_core::host::{Action, Answer, Fact, SubscriptionId};
+use rollmark_core::host::{Action, Answer, Fact, Flow, SubscriptionId};
 use rollmark_core::message::{Headers, Request};
 use tokio::sync::{mpsc, oneshot};
 
@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub(crate) enum Report {
     Fact(Fact),
-    Request(Request, oneshot::Sender<Option<Answering>>),
+    Request(Flow, Request, oneshot::Sender<Option<Answering>>),
     Notification(
         SubscriptionId,
         Headers,
@@ -73,8 +73,14 @@ impl Reporter {
 
     /// Offers a received request. None: it is not for the plugin.
     pub async fn request(&self, request: Request) -> Option<Answering> {
+        self.request_by(Flow::Unknown, request).await
+    }
+
+    /// The same of a stack that tells by which way the request came; in IMS mode the way of the registration counts alone
+    /// (IMS-32, SEC-03).
+    pub async fn request_by(&self, flow: Flow, request: Request) -> Option<Answering> {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Report::Request(request, reply)).ok()?;
+        self.0.send(Report::Request(flow, request, reply)).ok()?;
         answer.await.ok().flatten()
     }
 

@@ -3,9 +3,11 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
+use crate::host::Flow;
 use crate::message::Headers;
 use crate::profile::{Facts, Kind, Mode, ModeReason, Profile, Registration};
 use crate::registration::RegistrationState;
+use crate::subscription::Cause;
 
 /// From of a user who wants to stay anonymous (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
@@ -70,6 +72,36 @@ impl Access {
             identity: self.identity.as_deref().unwrap_or_default(),
             anonymous: self.anonymous,
             of_session,
+        }
+    }
+
+    /// Why nothing may be sent by this way now (IMS-01, IMS-04).
+    pub(crate) fn gate(&self) -> Option<Cause> {
+        let state = self.registration.state;
+        let closed = match self.mode {
+            Mode::Ims => state != RegistrationState::Active,
+            Mode::Sip => self.profile.is_automatic() && state == RegistrationState::Pending,
+        };
+        if closed {
+            return Some(Cause::NotRegistered);
+        }
+        self.identity.is_none().then_some(Cause::NoIdentity)
+    }
+
+    /// What was made by this way can be ended by it (SW-07).
+    pub(crate) fn lives(&self) -> bool {
+        match self.mode {
+            Mode::Ims => self.registration.state == RegistrationState::Active,
+            Mode::Sip => self.registration.state != RegistrationState::Ended,
+        }
+    }
+
+    /// Whether a request that came by such a flow is to be trusted: in IMS mode the next hop's alone (IMS-32, SEC-03).
+    pub(crate) fn trusts(&self, flow: Flow) -> bool {
+        match (self.mode, flow) {
+            (Mode::Sip, _) | (Mode::Ims, Flow::Registered) => true,
+            (Mode::Ims, Flow::Foreign) => false,
+            (Mode::Ims, Flow::Unknown) => !self.registration.protected,
         }
     }
 

@@ -5,13 +5,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::access::Access;
 use crate::blocklist::BlockLists;
 use crate::blocklist::rules::RuleSettings;
 use crate::conference;
 use crate::digest::Credentials;
-use crate::profile::{Plain, Profile, Registration};
+use crate::engine::WatchId;
+use crate::profile::{Mode, ModeReason, Plain, Profile, Registration};
 use crate::session;
 use crate::subscription;
 use crate::uri::{IdentityRules, Uri};
@@ -78,6 +80,12 @@ impl AccountSettings {
 pub(crate) struct Account {
     pub(crate) settings: AccountSettings,
     pub(crate) access: Arc<Access>,
+    /// The host was asked to register anew.
+    pub(crate) is_registering: bool,
+    /// When the registration is over, unless it is renewed.
+    pub(crate) lapses_at: Option<Duration>,
+    /// The subscription to the account's own registration state.
+    pub(crate) own_watch: Option<WatchId>,
     /// Of the settings, shared by all subscriptions.
     pub(crate) subscription: Arc<subscription::Settings>,
     /// Min-Expires by host of the server, as learnt from 423 (SUB-11).
@@ -105,6 +113,9 @@ impl Account {
         Self {
             subscription: Arc::new(settings.subscription.clone()),
             access: Arc::new(access),
+            is_registering: false,
+            lapses_at: None,
+            own_watch: None,
             min_expires: BTreeMap::new(),
             settings,
             lists,
@@ -112,16 +123,15 @@ impl Account {
         }
     }
 
-    /// The facts changed.
-    pub(crate) fn set_registration(&mut self, registration: Registration) {
-        let old = &self.access;
-        self.access = Arc::new(Access::new(
-            old.profile.clone(),
-            registration,
-            &self.settings.identity,
-            self.settings.anonymous,
-            Some((old.mode, old.reason)),
-        ));
+    /// The way to a SIP core for this user, by a profile and facts.
+    pub(crate) fn access_by(
+        &self,
+        profile: Arc<dyn Profile>,
+        registration: Registration,
+        present: Option<(Mode, ModeReason)>,
+    ) -> Access {
+        let (identity, anonymous) = (&self.settings.identity, self.settings.anonymous);
+        Access::new(profile, registration, identity, anonymous, present)
     }
 
     /// Life to ask of the server of this target: what is wanted, or what it was learnt to insist on (SUB-11).

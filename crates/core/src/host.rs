@@ -5,7 +5,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
+use crate::account::AccountId;
 use crate::message::{Headers, Request, Response};
 use crate::subscription::Cause;
 
@@ -127,11 +129,73 @@ pub enum Action {
         /// Event, Expires …
         headers: Headers,
     },
+    /// Any host: register anew, for what came shows that the registration does not work any more; then report the new
+    /// facts, by which what waits goes on (IMS-39…41). Asked once until then. A host that does not register ignores it.
+    Register {
+        /// Whose registration.
+        account: AccountId,
+        /// What is wrong.
+        trouble: Trouble,
+    },
     /// Dialog host or watching host: no more of this dialog, whatever the wire does.
     Forget {
         /// Which dialog.
         subscription: SubscriptionId,
     },
+}
+
+/// What is wrong with a registration. Its text is a sentence for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The security agreement is stale: 494, or 420 and 421 about sec-agree (RFC 3329 §2.3.1).
+    Agreement,
+    /// The P-CSCF knows of no registration: its 403.
+    NotRegistered,
+    /// The way through P-CSCF and S-CSCF is broken: 503; another P-CSCF may do.
+    Path,
+    /// The S-CSCF lost the user: 504 with the word of a proxy of his (TS 24.229 §5.1.2A.1.6).
+    Restoration,
+    /// A request got no answer (Timer F).
+    NoAnswer,
+    /// The network ended the registration and wants a new one (`deactivated`, RFC 3680 §4.7.1).
+    Deactivated,
+    /// The network shortened the registration, to authenticate the user again (TS 24.229 §5.1.1.5.1).
+    Shortened,
+}
+
+impl Trouble {
+    /// A new initial registration is wanted; else a re-registration does.
+    #[must_use]
+    pub fn wants_initial(self) -> bool {
+        self != Self::Shortened
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Agreement => "the security agreement with the P-CSCF is stale",
+            Self::NotRegistered => "the P-CSCF knows of no registration",
+            Self::Path => "the way through the IMS core is broken",
+            Self::Restoration => "the IMS core has lost the user and wants him to register anew",
+            Self::NoAnswer => "the IMS core did not answer",
+            Self::Deactivated => "the network ended the registration and wants a new one",
+            Self::Shortened => "the network shortened the registration",
+        })
+    }
+}
+
+/// By which way a request came, as the host sees it (IMS-32, SEC-03).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// The host does not tell.
+    #[default]
+    Unknown,
+    /// By the way of the registration: its security association, its TLS session or other connection; where there is
+    /// neither, from the address of the next hop.
+    Registered,
+    /// From anywhere else.
+    Foreign,
 }
 
 /// What the host reports.

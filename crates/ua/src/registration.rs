@@ -104,6 +104,7 @@ impl Registering {
     /// Tells an account of the plugin what is known, now and with each change.
     pub fn feed(&self, conferences: &Conferences) {
         let (conferences, mut status) = (conferences.clone(), self.status.clone());
+        let mut requests = conferences.register_requests();
         let tell = move |facts: &Registration| {
             conferences.set_registration(Registration {
                 // The plugin names the address of the flow it uses, which is the registered one.
@@ -112,6 +113,16 @@ impl Registering {
             });
         };
         tell(&status.borrow_and_update().facts);
+        let commands = self.commands.downgrade();
+        tokio::spawn(async move {
+            while requests.recv().await.is_some() {
+                // Whoever has ended registers no more.
+                let Some(commands) = commands.upgrade() else {
+                    return;
+                };
+                let _ = commands.send(Command::Register);
+            }
+        });
         tokio::spawn(async move {
             while status.changed().await.is_ok() {
                 tell(&status.borrow_and_update().facts);

@@ -146,7 +146,8 @@ impl Module {
             }
         }
         if let Some(account) = self.accounts.get(&user.identity) {
-            self.engine.set_registration(*account, registration);
+            let now = self.now();
+            self.engine.set_registration(now, *account, registration);
             return *account;
         }
         let mut settings = AccountSettings::new(&user.identity);

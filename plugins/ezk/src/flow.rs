@@ -87,6 +87,28 @@ impl Flows {
         Ok(flow)
     }
 
+    /// Whether a message came by one of the flows in use: over TLS by its very connection, else from the address of a next
+    /// hop (IMS-32, SEC-03).
+    pub(crate) fn of(&self, source: SocketAddr) -> rollmark::Flow {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut foreign = rollmark::Flow::Unknown;
+        for slot in held.values() {
+            // One that is being made is not known yet.
+            let Ok(slot) = slot.try_lock() else { continue };
+            let Some(flow) = slot.as_ref() else { continue };
+            foreign = rollmark::Flow::Foreign;
+            let is_its = if flow.tls {
+                source == flow.destination
+            } else {
+                source.ip() == flow.destination.ip()
+            };
+            if is_its {
+                return rollmark::Flow::Registered;
+            }
+        }
+        foreign
+    }
+
     /// Changes with each connection that is lost.
     pub(crate) fn lost(&self) -> watch::Receiver<u64> {
         self.lost.subscribe()

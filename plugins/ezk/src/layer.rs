@@ -73,7 +73,8 @@ impl Layer for ConferencePlugin {
             .order
             .turn(&call_id, request.base_headers.cseq.cseq)
             .await;
-        let answer = self.reporter.request(neutral).await;
+        let flow = self.requests.flow_of(&request.tp_info);
+        let answer = self.reporter.request_by(flow, neutral).await;
         drop(turn);
         let Some(answer) = answer else {
             self.order.forget(&call_id);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use ezk_sip_core::transaction::ClientTsx;
-use ezk_sip_core::transport::TargetTransportInfo;
+use ezk_sip_core::transport::{MessageTpInfo, TargetTransportInfo};
 use ezk_sip_core::{Endpoint, Error};
 use rollmark::Reporter;
 use rollmark::core::host::SendFailure;
@@ -85,6 +85,11 @@ impl Requests {
     #[must_use]
     pub fn lost(&self) -> watch::Receiver<u64> {
         self.flows.lost()
+    }
+
+    /// By which way a message came.
+    pub(crate) fn flow_of(&self, message: &MessageTpInfo) -> rollmark::Flow {
+        self.flows.of(message.source)
     }
 
     pub(crate) async fn flow(

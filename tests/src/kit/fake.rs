@@ -411,6 +411,8 @@ impl World {
                         self.dialogs.remove(&subscription);
                     }
                 }
+                // This host registers nowhere.
+                Action::Register { .. } => {}
             }
         }
     }

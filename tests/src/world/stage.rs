@@ -5,7 +5,9 @@ use std::time::Duration;
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::engine::{Engine, Event, WatchId, What};
 use rollmark_core::header;
-use rollmark_core::host::{Action, Answer, Capabilities, Fact, SendFailure, TransactionId};
+use rollmark_core::host::{
+    Action, Answer, Capabilities, Fact, Flow, SendFailure, TransactionId, Trouble,
+};
 use rollmark_core::message::{Headers, Request, Response};
 use rollmark_core::registration::Registration;
 use rollmark_core::subscription::Shown;
@@ -129,6 +131,10 @@ pub struct Stage {
     pub account: AccountId,
     /// What is watched.
     pub watch: WatchId,
+    /// By which way the requests of the server come.
+    pub flow: Flow,
+    /// What the host was told to be wrong with its registration.
+    pub troubles: Vec<Trouble>,
     sent: Vec<Sent>,
     cseq: u32,
 }
@@ -177,6 +183,8 @@ impl Stage {
             now,
             account,
             watch,
+            flow: Flow::Unknown,
+            troubles: Vec::new(),
             sent: Vec::new(),
             cseq: 0,
         };
@@ -200,6 +208,16 @@ impl Stage {
             self.notify(Notify::of(&first, &full(1, &[1, 2])).state("active;expires=3600"));
         assert_eq!(answer, 200);
         self.told();
+        first
+    }
+
+    /// Accepts the SUBSCRIBE that is on its way, and tells of these users.
+    pub fn begin_with(&mut self, users: &[u8]) -> Sent {
+        let first = self.expect();
+        self.respond(&first, 200, &[("Expires", "3600")]);
+        let body = full(1, users);
+        let answer = self.notify(Notify::of(&first, &body).state("active;expires=3600"));
+        assert_eq!(answer, 200);
         first
     }
 
@@ -233,11 +251,23 @@ impl Stage {
                 all.push(*name, value);
             }
         }
+        self.answer_request(sent, status, "", all, "");
+    }
+
+    /// Answers a request with exactly these headers, this reason phrase and this body.
+    pub fn answer_request(
+        &mut self,
+        sent: &Sent,
+        status: u16,
+        reason: &str,
+        headers: Headers,
+        body: &str,
+    ) {
         let response = Response {
             status,
-            reason: String::new(),
-            headers: all,
-            body: Vec::new(),
+            reason: reason.into(),
+            headers,
+            body: body.into(),
         };
         let fact = Fact::Response {
             transaction: sent.transaction,
@@ -279,7 +309,7 @@ impl Stage {
             headers: message.headers,
             body: message.body,
         };
-        let answer = self.engine.handle_request(self.now, &request);
+        let answer = self.engine.handle_request_by(self.now, self.flow, &request);
         self.drain();
         answer
     }
@@ -364,6 +394,10 @@ impl Stage {
 
     fn drain(&mut self) {
         while let Some(action) = self.engine.poll_action() {
+            if let Action::Register { trouble, .. } = action {
+                self.troubles.push(trouble);
+                continue;
+            }
             let Action::Send {
                 transaction,
                 request,

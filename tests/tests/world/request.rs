@@ -368,6 +368,7 @@ fn a_new_contact_reaches_the_notifier() {
     let account = stage.account;
     stage.on(|engine, now, _| {
         engine.set_registration(
+            now,
             account,
             rollmark_core::registration::Registration {
                 contact: "sip:alice@203.0.113.9".into(),

@@ -84,6 +84,8 @@ codes! {
     ErrorAfterNotify = "error-after-notify",
     /// A Record-Route that no request can be sent by.
     RecordRoute = "record-route",
+    /// A request for an IMS subscription by another way than the registration's.
+    ForeignFlow = "foreign-flow",
     /// A subscription accepted but never notified.
     AcceptedThenSilent = "accepted-then-silent",
 }

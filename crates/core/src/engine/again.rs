@@ -9,6 +9,8 @@ use super::watch::Watch;
 use super::{Engine, Purpose, Sent};
 use crate::header;
 use crate::message::{Headers, Response};
+use crate::profile::Mode;
+use crate::registration::Mechanism;
 use crate::subscription::{EndReason, Step};
 use crate::uri::{self, Scheme, Uri};
 
@@ -128,10 +130,13 @@ impl Engine {
 
     /// Takes the challenges; false when they cannot be answered, or were already (SUB-12).
     fn answers_challenge(&mut self, watch: &mut Watch, response: &Response) -> bool {
-        let has_credentials = self
-            .accounts
-            .get(&watch.account)
-            .is_some_and(|account| account.settings.credentials.is_some());
+        let has_credentials = self.accounts.get(&watch.account).is_some_and(|account| {
+            let access = watch.access(account);
+            // The P-CSCF knows who is at the other end of an IPsec association (IMS-37).
+            let is_known = access.mode == Mode::Ims
+                && access.registration.mechanism == Some(Mechanism::IpsecAka);
+            account.settings.credentials.is_some() && !is_known
+        });
         let dialog = watch.dialog.as_mut().filter(|_| has_credentials);
         dialog.is_some_and(|dialog| dialog.handle_challenge(response, &mut self.random))
     }

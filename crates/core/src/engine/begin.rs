@@ -145,6 +145,7 @@ impl Engine {
             self.tell_lists(id, account, None);
         }
         self.with(now, id, |_, watch| watch.subscription.start(now));
+        self.follow_registration(now, account);
         Ok(id)
     }
 }

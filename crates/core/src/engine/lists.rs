@@ -70,6 +70,7 @@ impl Engine {
             .iter()
             .filter(|(_, watch)| {
                 watch.account == account
+                    && !watch.is_quiet
                     && watch.package.is_marked()
                     && !watch.subscription.is_ended()
             })

@@ -4,6 +4,7 @@
 //! empty, and call [`Engine::handle_timeout`] at [`Engine::poll_timeout`]. `now` is the host's monotonic time since its
 //! own start and must not go back.
 
+mod access;
 mod again;
 mod begin;
 mod documents;
@@ -11,6 +12,7 @@ mod event;
 mod lists;
 mod notify;
 mod package;
+mod recover;
 mod send;
 mod session;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use crate::random::{Random, Token};
 use crate::roster::Roster;
 use crate::subscription::{EndReason, Purpose};
 use crate::wall_time::WallTime;
+pub use access::{REGISTER_PATIENCE, SWITCH_SETTLE};
 pub use again::{MAX_AGAIN, MAX_REDIRECTS};
 pub use begin::WatchError;
 pub use event::{Event, Rates, State, What};
@@ -63,6 +66,8 @@ pub struct Engine {
     by_transaction: HashMap<TransactionId, Sent>,
     by_subscription: HashMap<SubscriptionId, WatchId>,
     timers: BTreeSet<(Duration, WatchId)>,
+    /// When registrations are over that nobody renews.
+    lapses: BTreeSet<(Duration, AccountId)>,
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     next_id: u64,
@@ -100,6 +105,7 @@ impl Engine {
             by_transaction: HashMap::new(),
             by_subscription: HashMap::new(),
             timers: BTreeSet::new(),
+            lapses: BTreeSet::new(),
             actions: VecDeque::new(),
             events: VecDeque::new(),
             next_id: 0,
@@ -126,13 +132,6 @@ impl Engine {
         }
         self.accounts.insert(id, account);
         id
-    }
-
-    /// The host's registration facts changed; later requests use them.
-    pub fn set_registration(&mut self, account: AccountId, registration: Registration) {
-        if let Some(account) = self.accounts.get_mut(&account) {
-            account.set_registration(registration);
-        }
     }
 
     /// The host's time, which does not go back.
@@ -166,7 +165,7 @@ impl Engine {
     pub fn stop(&mut self, now: Duration, patience: Duration) {
         let now = self.at(now);
         self.deadline = Some(now.saturating_add(patience));
-        for id in self.watches() {
+        for id in self.all() {
             self.unsubscribe(now, id);
         }
     }
@@ -190,6 +189,14 @@ impl Engine {
     /// All that is watched, ended ones included until they are removed.
     #[must_use]
     pub fn watches(&self) -> Vec<WatchId> {
+        let told = self.watches.iter().filter(|(_, watch)| !watch.is_quiet);
+        let mut ids: Vec<_> = told.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The same with those that the engine has for itself: old subscriptions on their way out, registration state.
+    fn all(&self) -> Vec<WatchId> {
         let mut ids: Vec<_> = self.watches.keys().copied().collect();
         ids.sort_unstable();
         ids
@@ -254,7 +261,7 @@ impl Engine {
                 }
             }
             Fact::FlowLost => {
-                for id in self.watches() {
+                for id in self.all() {
                     self.with(now, id, |_, watch| {
                         // A refresh under way is on a new flow, or fails with the old one and is sent again.
                         if !watch.subscription.is_refreshing() {
@@ -284,12 +291,13 @@ impl Engine {
         self.handle_rules_timeout(now);
         if self.deadline.is_some_and(|at| at <= now) {
             self.deadline = None;
-            for id in self.watches() {
+            for id in self.all() {
                 self.with(now, id, |_, watch| {
                     watch.subscription.abandon(EndReason::Unsubscribed);
                 });
             }
         }
+        self.lapse(now);
         // A timer that is set anew for this very moment waits for the next call.
         let due: Vec<_> = self
             .timers
@@ -316,6 +324,7 @@ impl Engine {
             .into_iter()
             .chain(self.deadline)
             .chain(self.rules_due)
+            .chain(self.lapses.first().map(|(at, _)| *at))
             .min()
     }
 
@@ -344,8 +353,17 @@ impl Engine {
         let mut watch = self.watches.remove(&id)?;
         let result = action(self, &mut watch);
         self.settle(now, id, &mut watch);
-        self.watches.insert(id, watch);
+        self.put_back(id, watch);
         Some(result)
+    }
+
+    /// The end of what the engine has for itself is nobody's to remove.
+    fn put_back(&mut self, id: WatchId, watch: Box<Watch>) {
+        if watch.is_quiet && watch.subscription.is_ended() {
+            self.forget_dialog(&watch);
+        } else {
+            self.watches.insert(id, watch);
+        }
     }
 
     fn sent_in(&self, subscription: SubscriptionId) -> Option<Sent> {

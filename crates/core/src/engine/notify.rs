@@ -11,7 +11,7 @@ use crate::conference::{DeviationCode, Outcome};
 use crate::dialog::Standing;
 use crate::header::multipart;
 use crate::header::{self, Event, MediaType, SubscriptionState, Substate};
-use crate::host::{Answer, HostKind, SubscriptionId};
+use crate::host::{Answer, Flow, HostKind, SubscriptionId};
 use crate::message::{Headers, Request};
 use crate::profile::Kind;
 use crate::random::Token;
@@ -22,6 +22,18 @@ impl Engine {
     /// A transaction host received a request. None: it is not for the engine, and the host goes on with it (481 for a
     /// NOTIFY that nobody takes, SUB-27; a SUBSCRIBE of others, SUB-08).
     pub fn handle_request(&mut self, now: Duration, request: &Request) -> Option<Answer> {
+        self.handle_request_by(now, Flow::Unknown, request)
+    }
+
+    /// [`Engine::handle_request`] of a host that tells by which way the request came. In IMS mode it is taken from the way
+    /// of the registration alone; without that knowledge nothing is taken where the registration is protected (IMS-32,
+    /// SEC-03).
+    pub fn handle_request_by(
+        &mut self,
+        now: Duration,
+        flow: Flow,
+        request: &Request,
+    ) -> Option<Answer> {
         let now = self.at(now);
         let headers = &request.headers;
         let call_id = headers.get("Call-ID").and_then(header::call_id)?;
@@ -31,6 +43,10 @@ impl Engine {
         let dialog = self.watches.get(&id)?.dialog.as_ref()?;
         if dialog.local_tag != Token::parse(tag)? {
             return None;
+        }
+        if !self.trusts(id, flow) {
+            self.tell_foreign_flow(now, id);
+            return Some(Answer::new(403));
         }
         match &*request.method {
             "NOTIFY" => {}
@@ -97,8 +113,32 @@ impl Engine {
             let access = watch.access(account);
             access.decorate(Kind::Answer, of_session, &mut answer.headers);
         }
-        self.watches.insert(id, watch);
+        let told = watch.package.take_registration();
+        let account = watch.account;
+        self.put_back(id, watch);
+        if let Some(told) = told {
+            self.registration_told(now, account, &told);
+        }
         Some(answer)
+    }
+
+    fn trusts(&self, id: WatchId, flow: Flow) -> bool {
+        let watch = self.watches.get(&id);
+        let account = watch.and_then(|watch| self.accounts.get(&watch.account));
+        watch
+            .zip(account)
+            .is_none_or(|(watch, account)| watch.access(account).trusts(flow))
+    }
+
+    fn tell_foreign_flow(&mut self, now: Duration, id: WatchId) {
+        self.with(now, id, |engine, watch| {
+            engine.tell_deviation(
+                id,
+                watch,
+                DeviationCode::ForeignFlow,
+                "a request came by another way than the registration's; refused with 403 (TS 24.229 §5.1.1.5.1)",
+            );
+        });
     }
 
     fn chooses_answer(&self) -> bool {
@@ -298,7 +338,8 @@ impl Engine {
         body: &[u8],
     ) -> (Verdict, News) {
         let mut news = News::default();
-        if body.is_empty() {
+        let is_away = watch.is_quiet && watch.pinned.is_some();
+        if body.is_empty() || is_away {
             return (Verdict::TAKEN, news);
         }
         if header::is_encoded(headers.all("Content-Encoding")) {

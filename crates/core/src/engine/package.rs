@@ -14,6 +14,7 @@ use super::{WatchError, What};
 use crate::account::Account;
 use crate::conference::RosterState;
 use crate::header::{Event, MediaType};
+use crate::reginfo::{REG, REG_EXPIRES, REGINFO, Reginfo};
 use crate::roster::{News, Roster};
 use crate::subscription;
 use crate::xcap_diff;
@@ -53,6 +54,8 @@ pub(crate) enum Package {
     Conference(Option<Box<Roster>>),
     /// RFC 5875: changes of documents are told.
     Documents(Box<Documents>),
+    /// RFC 3680: the account's own registration state; what the last document said.
+    Registration(Option<Box<Reginfo>>),
     /// Documents are handed on.
     Other(Arc<PackageSettings>),
 }
@@ -68,6 +71,30 @@ impl Package {
         }
     }
 
+    /// The same package without what is held of the resource.
+    pub(super) fn without_state(&self) -> Self {
+        match self {
+            Self::Conference(_) => Self::Conference(None),
+            Self::Registration(_) => Self::Registration(None),
+            // Its NOTIFYs are not read any more.
+            Self::Documents(_) => Self::Other(Arc::new(PackageSettings {
+                event: self.event().to_string(),
+                accept: alloc::vec![self.accept()],
+                body: None,
+                expires: self.expires(),
+            })),
+            Self::Other(settings) => Self::Other(settings.clone()),
+        }
+    }
+
+    /// What the last document said of the account's registration, once.
+    pub(super) fn take_registration(&mut self) -> Option<Box<Reginfo>> {
+        match self {
+            Self::Registration(told) => told.take(),
+            Self::Conference(_) | Self::Documents(_) | Self::Other(_) => None,
+        }
+    }
+
     /// True when block lists have something to mark in it.
     pub(super) fn is_marked(&self) -> bool {
         matches!(self, Self::Conference(_))
@@ -78,6 +105,7 @@ impl Package {
         match self {
             Self::Conference(_) => CONFERENCE,
             Self::Documents(_) => xcap_diff::EVENT,
+            Self::Registration(_) => REG,
             Self::Other(settings) => &settings.event,
         }
     }
@@ -109,6 +137,7 @@ impl Package {
         match self {
             Self::Conference(_) => CONFERENCE_INFO.to_string(),
             Self::Documents(_) => xcap_diff::CONTENT_TYPE.to_string(),
+            Self::Registration(_) => REGINFO.to_string(),
             Self::Other(settings) => settings.accept.join(", "),
         }
     }
@@ -116,8 +145,8 @@ impl Package {
     /// Body of a SUBSCRIBE.
     pub(super) fn body(&self) -> Option<&Body> {
         match self {
-            Self::Conference(_) => None,
             Self::Documents(documents) => Some(&documents.body),
+            Self::Conference(_) | Self::Registration(_) => None,
             Self::Other(settings) => settings.body.as_ref(),
         }
     }
@@ -127,6 +156,7 @@ impl Package {
         match self {
             Self::Conference(_) => None,
             Self::Documents(_) => Some(xcap_diff::EXPIRES),
+            Self::Registration(_) => Some(REG_EXPIRES),
             Self::Other(settings) => settings.expires,
         }
     }
@@ -146,6 +176,7 @@ impl Package {
         match self {
             Self::Conference(_) => media.is(CONFERENCE_INFO),
             Self::Documents(_) => media.is(xcap_diff::CONTENT_TYPE),
+            Self::Registration(_) => media.is(REGINFO),
             Self::Other(settings) => {
                 settings.accept.is_empty() || settings.accept.iter().any(|wanted| media.is(wanted))
             }
@@ -157,7 +188,7 @@ impl Package {
         match self {
             Self::Conference(Some(roster)) => roster.begin_subscription(),
             Self::Documents(documents) => documents.begin_subscription(),
-            Self::Conference(None) | Self::Other(_) => {}
+            Self::Conference(None) | Self::Registration(_) | Self::Other(_) => {}
         }
     }
 
@@ -177,6 +208,11 @@ impl Package {
                 roster.apply(now, body, &account.lists)
             }
             Self::Documents(documents) => documents.read(body),
+            Self::Registration(told) => {
+                // What cannot be read says nothing.
+                *told = Reginfo::parse(body).ok().map(Box::new);
+                News::default()
+            }
             Self::Other(_) => News {
                 events: alloc::vec![What::Document {
                     content_type: [&media.kind, "/", &media.subtype].concat(),
@@ -200,7 +236,7 @@ impl Package {
         match self {
             Self::Conference(Some(roster)) => roster.full_state().is_some(),
             Self::Documents(documents) => documents.is_new,
-            Self::Conference(None) | Self::Other(_) => false,
+            Self::Conference(None) | Self::Registration(_) | Self::Other(_) => false,
         }
     }
 
@@ -208,14 +244,14 @@ impl Package {
     pub(super) fn roster(&self) -> Option<&Roster> {
         match self {
             Self::Conference(roster) => roster.as_deref(),
-            Self::Documents(_) | Self::Other(_) => None,
+            Self::Documents(_) | Self::Registration(_) | Self::Other(_) => None,
         }
     }
 
     pub(super) fn roster_mut(&mut self) -> Option<&mut Roster> {
         match self {
             Self::Conference(roster) => roster.as_deref_mut(),
-            Self::Documents(_) | Self::Other(_) => None,
+            Self::Documents(_) | Self::Registration(_) | Self::Other(_) => None,
         }
     }
 

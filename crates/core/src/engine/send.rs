@@ -233,7 +233,9 @@ impl Engine {
             watch.last_status = (response.status >= 300).then_some(response.status);
             if response.status < 300 {
                 engine.accepted(sent, watch, response);
-            } else if engine.asked_again(now, sent, watch, response) {
+            } else if engine.recovers(now, sent, watch, response)
+                || engine.asked_again(now, sent, watch, response)
+            {
                 return;
             } else if sent.purpose == Purpose::Refresh {
                 watch.resync.answered();

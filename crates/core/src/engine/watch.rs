@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use super::access::Recovery;
 use super::again::Learnt;
 use super::{Engine, Package, Purpose, Rates, Sent, State, WatchId, What};
 use crate::access::Access;
@@ -54,6 +55,11 @@ pub(crate) struct Watch {
     /// Overrides the reason of the end that we asked for.
     pub(crate) end_as: Option<EndReason>,
     pub(crate) armed: Option<Duration>,
+    /// The way it goes on by, where that is not the account's any more (SW-04).
+    pub(crate) pinned: Option<Arc<Access>>,
+    /// Nothing is told of it: the engine has it for itself.
+    pub(crate) is_quiet: bool,
+    pub(super) recovery: Recovery,
 }
 
 /// How a NOTIFY is answered.
@@ -158,12 +164,46 @@ impl Watch {
             resync: Resync::default(),
             end_as: None,
             armed: None,
+            pinned: None,
+            is_quiet: false,
+            recovery: Recovery::default(),
         }
     }
 
     /// By which way its messages go.
     pub(super) fn access<'a>(&'a self, account: &'a Account) -> &'a Access {
-        &account.access
+        self.pinned.as_ref().unwrap_or(&account.access)
+    }
+
+    /// What ends a subscription by its old way while this watch goes on by a new one. The subscription itself is still to
+    /// be given to it.
+    pub(super) fn away(&mut self, old: Arc<Access>) -> Self {
+        Self {
+            account: self.account,
+            uri: self.uri.clone(),
+            subscription: self.subscription.successor(0),
+            dialog: self.dialog.take(),
+            handle: self.handle.take(),
+            attempt: self.attempt,
+            last_purpose: self.last_purpose,
+            last_expires: self.last_expires,
+            last_suppressed: self.last_suppressed,
+            package: self.package.without_state(),
+            server: self.server.take(),
+            last_status: None,
+            last_verdict: self.last_verdict,
+            state: None,
+            learnt: self.learnt.take(),
+            etag: None,
+            rates: None,
+            deviations: 0,
+            resync: Resync::default(),
+            end_as: None,
+            armed: None,
+            pinned: Some(old),
+            is_quiet: true,
+            recovery: Recovery::default(),
+        }
     }
 
     /// True the first time in a subscription.
@@ -254,6 +294,11 @@ impl Engine {
         while let Some(step) = watch.subscription.poll_step() {
             match step {
                 Step::Subscribe { expires } => {
+                    let account = self.accounts.get(&watch.account);
+                    if let Some(why) = account.and_then(|account| watch.access(account).gate()) {
+                        watch.subscription.hold(why, None);
+                        continue;
+                    }
                     watch.begin_attempt();
                     self.subscribe(id, watch, expires);
                 }
@@ -268,11 +313,19 @@ impl Engine {
                     shown,
                     why,
                     retry_in,
-                } => self.tell_state(id, watch, shown, why, retry_in),
+                } => {
+                    if why == Some(Cause::NoAnswer) {
+                        self.tell_no_answer(watch);
+                    }
+                    self.tell_state(id, watch, shown, why, retry_in);
+                }
                 Step::Ended(reason) => {
                     let shown = watch.subscription.shown();
                     let why = watch.state.as_ref().and_then(|state| state.why);
                     self.tell_state(id, watch, shown, why, None);
+                    if reason == EndReason::NoAnswer {
+                        self.tell_no_answer(watch);
+                    }
                     let reason = self.reason_of(watch, reason);
                     ended = Some(watch.end_as.take().unwrap_or(reason));
                 }
@@ -311,13 +364,15 @@ impl Engine {
         if let Some(reason) = ended {
             // Nothing is asked for any more.
             watch.resync.at = None;
-            self.tell(
-                id,
-                What::Ended {
-                    reason,
-                    status: watch.last_status,
-                },
-            );
+            if !watch.is_quiet {
+                self.tell(
+                    id,
+                    What::Ended {
+                        reason,
+                        status: watch.last_status,
+                    },
+                );
+            }
         }
         let wanted = watch
             .subscription
@@ -363,7 +418,9 @@ impl Engine {
         };
         if watch.state.as_ref() != Some(&state) {
             watch.state = Some(state.clone());
-            self.tell(id, What::State(state));
+            if !watch.is_quiet {
+                self.tell(id, What::State(state));
+            }
         }
     }
 
@@ -375,7 +432,7 @@ impl Engine {
         code: DeviationCode,
         detail: impl Into<String>,
     ) {
-        if watch.first_time(code) {
+        if watch.first_time(code) && !watch.is_quiet {
             self.tell(
                 id,
                 What::Deviation {

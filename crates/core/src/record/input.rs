@@ -5,15 +5,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::account::{RecordedAccount, describe_registration};
+use super::account::{ProfileName, RecordedAccount, describe_profile, describe_registration};
 use super::block::Block;
 use super::fields::{Fields, Value, words};
 use super::{Fault, Returned};
 use crate::account::{AccountId, AccountSettings};
 use crate::blocklist::{SourceState, Update};
 use crate::engine::{Body, Engine, PackageSettings, WatchId};
-use crate::host::{Capabilities, Fact, HostKind, SendFailure, SubscriptionId, TransactionId};
+use crate::host::{Capabilities, Fact, Flow, HostKind, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
+use crate::profile;
 use crate::registration::Registration;
 use crate::session::{ImSession, Role, SessionId};
 use crate::wall_time::WallTime;
@@ -27,6 +28,7 @@ words!(Role {
     ClientOriginated = "client-originated",
     ClientInvited = "client-invited",
 });
+words!(Flow { Unknown = "unknown", Registered = "registered", Foreign = "foreign" });
 words!(SendFailure { NoAnswer = "no-answer", Unreachable = "unreachable" });
 words!(SourceState {
     Fresh = "fresh",
@@ -69,8 +71,23 @@ pub enum Input {
     },
     /// [`Engine::set_registration`].
     Registration {
+        /// When.
+        now: Duration,
         /// Of which account.
         account: AccountId,
+        /// The facts from now on.
+        registration: Box<Registration>,
+    },
+    /// [`Engine::switch`].
+    Switch {
+        /// When.
+        now: Duration,
+        /// Which account.
+        account: AccountId,
+        /// To which profile; [`ProfileName::Other`] is played as a plain one.
+        profile: ProfileName,
+        /// What that is set to.
+        settings: Box<profile::Settings>,
         /// The facts from now on.
         registration: Box<Registration>,
     },
@@ -181,10 +198,12 @@ pub enum Input {
         /// What the host reported.
         fact: Fact,
     },
-    /// [`Engine::handle_request`].
+    /// [`Engine::handle_request`], [`Engine::handle_request_by`].
     Request {
         /// When.
         now: Duration,
+        /// By which way.
+        flow: Flow,
         /// What came.
         request: Request,
     },
@@ -215,9 +234,10 @@ pub enum Input {
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 24] = [
+pub(super) const KINDS: [&str; 25] = [
     "account",
     "registration",
+    "switch",
     "watch",
     "watch-package",
     "session-started",
@@ -258,9 +278,20 @@ impl Input {
                 return Returned::Account(id);
             }
             Self::Registration {
+                now,
                 account,
                 registration,
-            } => engine.set_registration(*account, (**registration).clone()),
+            } => engine.set_registration(*now, *account, (**registration).clone()),
+            Self::Switch {
+                now,
+                account,
+                profile,
+                settings,
+                registration,
+            } => {
+                let profile = profile.profile((**settings).clone());
+                engine.switch(*now, *account, profile, (**registration).clone());
+            }
             Self::Watch {
                 now,
                 account,
@@ -319,8 +350,8 @@ impl Input {
                 update,
             } => engine.handle_block_list(*account, source, update.clone()),
             Self::Fact { now, fact } => engine.handle_fact(*now, fact.clone()),
-            Self::Request { now, request } => {
-                return Returned::Answer(engine.handle_request(*now, request));
+            Self::Request { now, flow, request } => {
+                return Returned::Answer(engine.handle_request_by(*now, *flow, request));
             }
             Self::Notification {
                 now,
@@ -342,11 +373,12 @@ impl Input {
     pub fn at(&self) -> Option<Duration> {
         match self {
             Self::Account { .. }
-            | Self::Registration { .. }
             | Self::Remove { .. }
             | Self::Source { .. }
             | Self::BlockList { .. } => None,
-            Self::Watch { now, .. }
+            Self::Registration { now, .. }
+            | Self::Switch { now, .. }
+            | Self::Watch { now, .. }
             | Self::WatchPackage { now, .. }
             | Self::SessionStarted { now, .. }
             | Self::SessionEnded { now, .. }
@@ -381,6 +413,7 @@ impl Input {
         match self {
             Self::Account { .. } => "account",
             Self::Registration { .. } => "registration",
+            Self::Switch { .. } => "switch",
             Self::Watch { .. } => "watch",
             Self::WatchPackage { .. } => "watch-package",
             Self::SessionStarted { .. } => "session-started",
@@ -429,7 +462,15 @@ impl Input {
                 registration: Box::default(),
             },
             "registration" => Self::Registration {
+                now,
                 account,
+                registration: Box::default(),
+            },
+            "switch" => Self::Switch {
+                now,
+                account,
+                profile: ProfileName::default(),
+                settings: Box::default(),
                 registration: Box::default(),
             },
             "watch" => Self::Watch {
@@ -517,6 +558,7 @@ impl Input {
             "terminated" => fact(Fact::Terminated { subscription }),
             "request" => Self::Request {
                 now,
+                flow: Flow::Unknown,
                 request: Request {
                     method: String::new(),
                     uri: String::new(),
@@ -550,10 +592,25 @@ impl Input {
                 describe_registration(registration, &mut block.fields)
             }
             Self::Registration {
+                now,
                 account,
                 registration,
             } => {
+                block.fields.value("at", now)?;
                 block.fields.value("account", account)?;
+                describe_registration(registration, &mut block.fields)
+            }
+            Self::Switch {
+                now,
+                account,
+                profile,
+                settings,
+                registration,
+            } => {
+                block.fields.value("at", now)?;
+                block.fields.value("account", account)?;
+                block.fields.value("profile", profile)?;
+                describe_profile(settings, &mut block.fields)?;
                 describe_registration(registration, &mut block.fields)
             }
             Self::Watch {
@@ -655,6 +712,7 @@ impl Input {
             }
             Self::Request {
                 now,
+                flow,
                 request:
                     Request {
                         method,
@@ -664,6 +722,7 @@ impl Input {
                     },
             } => {
                 block.fields.value("at", now)?;
+                block.fields.value("flow", flow)?;
                 block.fields.value("method", method)?;
                 block.fields.value("uri", uri)?;
                 block.message(headers, body)

@@ -35,8 +35,9 @@ use core::time::Duration;
 use crate::account::{AccountId, AccountSettings};
 use crate::blocklist::Update;
 use crate::engine::{Engine, Event, PackageSettings, WatchError, WatchId};
-use crate::host::{Action, Answer, Capabilities, Fact, SubscriptionId};
+use crate::host::{Action, Answer, Capabilities, Fact, Flow, SubscriptionId};
 use crate::message::{Headers, Request};
+use crate::profile::Profile;
 use crate::registration::Registration;
 use crate::session::{ImSession, SessionId};
 use crate::wall_time::WallTime;
@@ -138,11 +139,35 @@ impl Recorder {
     }
 
     /// Records and does [`Engine::set_registration`].
-    pub fn set_registration(&mut self, account: AccountId, registration: Registration) {
+    pub fn set_registration(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        registration: Registration,
+    ) {
         self.put(Input::Registration {
+            now,
             account,
             registration: Box::new(registration),
         });
+    }
+
+    /// Records and does [`Engine::switch`].
+    pub fn switch(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        profile: Box<dyn Profile>,
+        registration: Registration,
+    ) {
+        self.write(Input::Switch {
+            now,
+            account,
+            profile: ProfileName::of(&*profile),
+            settings: Box::new(profile.settings().cloned().unwrap_or_default()),
+            registration: Box::new(registration.clone()),
+        });
+        self.engine.switch(now, account, profile, registration);
     }
 
     /// Records and does [`Engine::watch`].
@@ -329,7 +354,17 @@ impl Recorder {
 
     /// Records and does [`Engine::handle_request`].
     pub fn handle_request(&mut self, now: Duration, request: Request) -> Option<Answer> {
-        match self.put(Input::Request { now, request }) {
+        self.handle_request_by(now, Flow::Unknown, request)
+    }
+
+    /// Records and does [`Engine::handle_request_by`].
+    pub fn handle_request_by(
+        &mut self,
+        now: Duration,
+        flow: Flow,
+        request: Request,
+    ) -> Option<Answer> {
+        match self.put(Input::Request { now, flow, request }) {
             Returned::Answer(answer) => answer,
             _ => None,
         }

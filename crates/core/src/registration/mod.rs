@@ -188,7 +188,7 @@ impl Registration {
 }
 
 /// Whether two texts are one URI (RFC 3261 §19.1.4, RFC 3966 §4); texts that are no URI compare octet for octet.
-fn same_uri(a: &str, b: &str) -> bool {
+pub(crate) fn same_uri(a: &str, b: &str) -> bool {
     match (Uri::parse(a), Uri::parse(b)) {
         (Ok(a), Ok(b)) => uri::equal(&a, &b),
         _ => a == b,

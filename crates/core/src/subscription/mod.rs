@@ -13,6 +13,7 @@
 //! The engine feeds it what the host saw and carries out the steps it asks for.
 
 mod course;
+mod hold;
 mod outcome;
 mod retry;
 mod settings;
@@ -71,6 +72,8 @@ pub(crate) struct Subscription {
     again: bool,
     /// An error came after the NOTIFY that made it: the refresh under way decides (SUB-17).
     doubtful: bool,
+    /// It waits for something that is told, not for a time.
+    held: bool,
     /// It has been live at least once.
     was_live: bool,
     /// The last loss was announced by the notifier (`terminated`).
@@ -105,6 +108,7 @@ impl Subscription {
             in_flight: false,
             again: false,
             doubtful: false,
+            held: false,
             was_live: false,
             told: false,
             closing: false,
@@ -178,6 +182,11 @@ impl Subscription {
     /// It is being ended: nothing new is wanted of the server.
     pub(crate) fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Leaving { .. })
+    }
+
+    /// Seconds that are asked for.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked
     }
 
     /// The next step, until there is none.
@@ -322,6 +331,7 @@ impl Subscription {
 
     fn attempt(&mut self, now: Duration) {
         self.phase = Phase::Subscribing;
+        self.held = false;
         self.accepted = false;
         self.followed_423 = false;
         self.forbidden_once = false;

@@ -173,7 +173,12 @@ impl Subscription {
                 Cause::NoAnswer => EndReason::NoAnswer,
                 Cause::NoNotify => EndReason::NoNotify,
                 Cause::Unreachable => EndReason::Unreachable,
-                Cause::Status(_) | Cause::Terminated(_) | Cause::Expired => EndReason::Refused,
+                Cause::Status(_)
+                | Cause::Terminated(_)
+                | Cause::Expired
+                | Cause::NotRegistered
+                | Cause::NoIdentity
+                | Cause::Switched => EndReason::Refused,
             }),
             _ if self.failures >= self.settings.max_attempts => Some(EndReason::GaveUp),
             _ => None,

@@ -67,6 +67,12 @@ pub enum Cause {
     NoNotify,
     /// The life ran out, as after a suspension (SW-14).
     Expired,
+    /// There is no registration to send by (IMS-01, IMS-05).
+    NotRegistered,
+    /// Every identity of the user is barred (IMS-04).
+    NoIdentity,
+    /// The account was put on another SIP core (SW-05).
+    Switched,
 }
 
 /// The reasons of `terminated` as plain values (RFC 6665 §4.1.3).
@@ -125,6 +131,9 @@ impl Cause {
             Self::Unreachable => "unreachable",
             Self::NoNotify => "no-notify",
             Self::Expired => "expired",
+            Self::NotRegistered => "not-registered",
+            Self::NoIdentity => "no-identity",
+            Self::Switched => "switched",
         }
     }
 }
@@ -251,5 +260,8 @@ pub fn describe(cause: Cause) -> String {
         Cause::Unreachable => "the server could not be reached".into(),
         Cause::NoNotify => "the server accepted but sent no NOTIFY".into(),
         Cause::Expired => "it expired".into(),
+        Cause::NotRegistered => "there is no registration; register with the IMS core".into(),
+        Cause::NoIdentity => "every identity of the user is barred by the core".into(),
+        Cause::Switched => "the account was put on another SIP core".into(),
     }
 }

@@ -286,6 +286,7 @@ impl World {
                     self.forgotten.insert(*subscription);
                     continue;
                 }
+                Action::Register { .. } => continue,
             };
             self.count(conference);
         }

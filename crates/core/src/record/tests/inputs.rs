@@ -15,7 +15,7 @@ use crate::blocklist::rules::{
 };
 use crate::blocklist::{BlockList, Entry, SourceState, Update};
 use crate::engine::{Body, PackageSettings, WatchId};
-use crate::host::{Fact, SendFailure, SubscriptionId, TransactionId};
+use crate::host::{Fact, Flow, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
 use crate::profile;
 use crate::record::input::KINDS;
@@ -288,7 +288,15 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                 registration: Box::new(registration),
             },
             "registration" => Input::Registration {
+                now,
                 account: id,
+                registration: Box::new(registration),
+            },
+            "switch" => Input::Switch {
+                now,
+                account: id,
+                profile: account.profile,
+                settings: Box::new(account.profile_settings),
                 registration: Box::new(registration),
             },
             "watch" => Input::Watch {
@@ -378,6 +386,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
             "terminated" => fact(Fact::Terminated { subscription }),
             "request" => Input::Request {
                 now,
+                flow: [Flow::Unknown, Flow::Registered, Flow::Foreign][usize::from(status % 3)],
                 request: Request {
                     method: one,
                     uri: other,
