@@ -134,3 +134,39 @@ fn partial_and_deleted_users_and_a_new_subscription_over_udp() {
 fn partial_and_deleted_users_and_a_new_subscription_over_tcp() {
     partial_deleted("tcp");
 }
+
+/// OMA-02, OMA-05, IMS-48, RFC 4579 §3.4: a foreign focus takes the INVITE, and in another dialog the SUBSCRIBE to its session
+/// identity; a 200 that comes again is acknowledged again; BYE and Expires: 0 at the end.
+fn a_foreign_focus(transport: &str) {
+    // Two calls by SIPp's count: two Call-IDs.
+    let mut sipp = Sipp::start("uas_focus", transport, 2);
+    let (room, alice, server) = (Lab::uri("room"), Lab::uri("alice"), sipp.server());
+    let mut watch = Watch::start(&[
+        "watch",
+        &room,
+        "--as",
+        &alice,
+        "--server",
+        &server,
+        "--transport",
+        transport,
+        "--join",
+    ]);
+    assert_eq!(first_roster(&mut watch), ["alice", "bob"].map(Lab::uri));
+    watch.interrupt();
+    let outcome = watch.finish();
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(outcome.ended_reason(), "unsubscribed");
+    let judged = sipp.finish();
+    assert_eq!(judged.status, Some(0), "{judged:#?}");
+}
+
+#[test]
+fn a_foreign_focus_is_joined_and_watched_over_udp() {
+    a_foreign_focus("udp");
+}
+
+#[test]
+fn a_foreign_focus_is_joined_and_watched_over_tcp() {
+    a_foreign_focus("tcp");
+}

@@ -5,6 +5,8 @@ mod dialog;
 mod incoming;
 mod outgoing;
 mod sdp;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
