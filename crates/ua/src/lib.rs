@@ -1,4 +1,4 @@
-//! Reference SIP user agent: transports, outbound proxy, TLS, registration by digest or AKA; the plugin is added to it as to any
+//! Reference SIP user agent: transports, outbound proxy, TLS, registration by digest or AKA, IM sessions; the plugin is added to it as to any
 //! softphone (RFC 3261 §8, §10, §18, TS 24.229 §5.1.1).
 
 pub mod aka;

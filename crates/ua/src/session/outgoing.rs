@@ -99,7 +99,7 @@ pub(crate) async fn join(
         }
     });
     if !is_session {
-        session.leave(Duration::ZERO).await;
+        session.leave(CANCEL_PATIENCE).await;
         return Err(Fault::NoMessages);
     }
     Ok(session)
