@@ -7,7 +7,7 @@ use rollmark::{Account, Conference, Conferences, Event, Session, What};
 use rollmark_core::profile::Plain;
 use rollmark_im_server as im;
 use rollmark_tests::watch::Watch;
-use rollmark_ua::session::Caller;
+use rollmark_ua::session::{Caller, Fault, MAX_SESSIONS};
 use rollmark_ua::{Settings, Transport, UserAgent};
 use tokio::runtime::Runtime;
 
@@ -395,5 +395,49 @@ fn several_conferences_and_accounts_are_never_mixed() {
             }
         }
         drop((two, three, lobby));
+    });
+}
+
+/// A user whose application takes no calls any more is called: the call is answered, and after its ACK hung up.
+#[test]
+fn a_call_that_nobody_takes_is_hung_up() {
+    let stage = Stage::new();
+    stage.runtime.block_on(async {
+        let agent = agent(&stage, ALICE).await;
+        let target = agent.contact("alice").await.unwrap();
+        drop(agent.invitations(caller(&agent, ALICE)));
+        stage.server.invite(ROOM, ALICE, &target).await.unwrap();
+        let departed = async {
+            while stage.status_of(ALICE)[0].0 != Some(im::Status::Disconnected) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, departed).await.expect("BYE");
+        let departed = Some(im::DisconnectionMethod::Departed);
+        assert_eq!(stage.status_of(ALICE)[0].1, departed);
+    });
+}
+
+/// The bound on sessions: the next call of ours is not made, and who calls is told that we are busy.
+#[test]
+fn sessions_have_a_bound() {
+    let stage = Stage::new();
+    stage.runtime.block_on(async {
+        let agent = agent(&stage, ALICE).await;
+        let (target, alice) = (agent.contact("alice").await.unwrap(), caller(&agent, ALICE));
+        let mut held = Vec::new();
+        for _ in 0..MAX_SESSIONS {
+            held.push(agent.join(ROOM, &alice, never()).await.unwrap());
+        }
+        let more = agent.join(ROOM, &alice, never()).await;
+        assert_eq!(more.err(), Some(Fault::TooMany));
+        let _invitations = agent.invitations(caller(&agent, ALICE));
+        let refused = stage.server.invite(ROOM, "sip:al@im.test", &target).await;
+        assert!(
+            matches!(refused, Err(im::InviteError::Refused { status: 486, .. })),
+            "{refused:?}"
+        );
+        held.pop().unwrap().leave(DEADLINE).await;
+        agent.join(ROOM, &alice, never()).await.unwrap();
     });
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use raw::{DEADLINE, ROOM, Subscriber};
 use rollmark_im_server::{
     Conference, DisconnectionMethod, FinalDocument, Focus, ImServer, InviteError, JoiningMethod,
-    Settings, Status,
+    MAX_SESSIONS, Settings, Status,
 };
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
@@ -20,6 +20,7 @@ struct Phone {
     to: String,
     target: String,
     cseq: u32,
+    call: usize,
 }
 
 impl Phone {
@@ -33,6 +34,7 @@ impl Phone {
             to: format!("<{ROOM}>"),
             target: ROOM.into(),
             cseq: 0,
+            call: 0,
         }
     }
 
@@ -45,11 +47,12 @@ impl Phone {
             to,
             target,
             cseq,
+            call,
             ..
         } = self;
         let text = format!(
-            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{method}-{cseq}-{port}\r\nMax-Forwards: 70\r\n\
-             From: \"Al\" <sip:al@example.org;x=1>;tag=a1\r\nTo: {to}\r\nCall-ID: call-{local}\r\nCSeq: {cseq} {method}\r\n\
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch=z9hG4bK-{method}-{cseq}-{port}-{call}\r\nMax-Forwards: 70\r\n\
+             From: \"Al\" <sip:al@example.org;x=1>;tag=a1\r\nTo: {to}\r\nCall-ID: call-{call}-{local}\r\nCSeq: {cseq} {method}\r\n\
              Contact: <sip:al@{local}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
             body.len(),
             port = local.port()
@@ -182,7 +185,7 @@ async fn the_focus_hangs_up() {
         let bye = phone.expect("BYE ").await;
         assert_eq!(header(&bye, "From"), phone.to);
         assert_eq!(header(&bye, "To"), "\"Al\" <sip:al@example.org;x=1>;tag=a1");
-        assert_eq!(header(&bye, "Call-ID"), format!("call-{}", phone.local));
+        assert_eq!(header(&bye, "Call-ID"), format!("call-0-{}", phone.local));
     }
 }
 
@@ -225,4 +228,22 @@ async fn who_does_not_take_a_call_is_shown_so() {
     assert!(matches!(nowhere, Err(InviteError::NoConference { .. })));
     let nobody = server.invite(ROOM, "sip:al@example.org", "mailto:al").await;
     assert!(matches!(nobody, Err(InviteError::Uri { .. })));
+}
+
+/// The bound on sessions.
+#[tokio::test]
+async fn a_full_server_is_busy() {
+    let (server, _focus) = start(Settings::default()).await;
+    let mut phone = Phone::new(server.udp_addr()).await;
+    for call in 0..=MAX_SESSIONS {
+        (phone.call, phone.cseq) = (call, 0);
+        (phone.to, phone.target) = (format!("<{ROOM}>"), ROOM.into());
+        if call < MAX_SESSIONS {
+            phone.join().await;
+            phone.send("ACK", "").await;
+        } else {
+            phone.send("INVITE", SDP).await;
+            phone.expect("SIP/2.0 486").await;
+        }
+    }
 }

@@ -81,7 +81,7 @@ impl SessionLayer {
             (caller.credentials.clone(), outgoing::in_dialog(&headers)),
         );
         if let Err(unwanted) = accepted.send(session) {
-            // Nobody takes it any more; dropping it sends BYE once the peer has its 200.
+            // Nobody takes it any more; dropping it sends BYE once the ACK is there.
             drop(unwanted);
         }
         Ok((response, key, acknowledged))

@@ -218,6 +218,7 @@ fn keep(
         left,
         is_ended.clone(),
         caller,
+        (session.0 == Role::ClientInvited).then(|| is_acknowledged.clone()),
     ));
     let session = Session {
         role: session.0,

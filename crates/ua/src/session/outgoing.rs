@@ -157,11 +157,20 @@ pub(super) async fn hang_up(
     mut left: mpsc::UnboundedReceiver<()>,
     mut ended: watch::Receiver<bool>,
     (credentials, headers): (Option<Credentials>, Headers),
+    unacknowledged: Option<watch::Receiver<bool>>,
 ) {
     let by_peer = tokio::select! {
         _ = left.recv() => false,
         _ = ended.wait_for(|ended| *ended) => true,
     };
+    if !by_peer && let Some(mut acknowledged) = unacknowledged {
+        // Whoever was called does not hang up before the ACK is there (RFC 3261 §15); without one the session ends by itself.
+        let over = ended.wait_for(|ended| *ended);
+        tokio::select! {
+            _ = acknowledged.wait_for(|known| *known) => {}
+            _ = over => {}
+        }
+    }
     let entry = table.sessions().remove(&key);
     let Some(mut entry) = entry.filter(|_| !by_peer) else {
         return;
