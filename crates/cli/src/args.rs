@@ -125,6 +125,9 @@ pub(crate) struct Watch {
     /// XCAP root of the XDMS that holds your block list
     #[arg(long, value_name = "URL")]
     pub(crate) xcap_root: Option<String>,
+    /// Who tells of changes on the XDMS (RFC 5875), a SIP URI: often your own identity [default: in an IMS core your own identity, elsewhere nobody: the XDMS is then asked every 15 minutes]
+    #[arg(long, value_name = "URI", requires = "xcap_root")]
+    pub(crate) xcap_notifier: Option<String>,
     /// User name for the XDMS
     #[arg(long, value_name = "NAME", requires_all = ["xcap_root", "xcap_password_file"])]
     pub(crate) xcap_user: Option<String>,

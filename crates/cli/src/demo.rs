@@ -1,6 +1,7 @@
 //! `rollmark demo`: an IM conference on embedded servers, played to the real client over real sockets.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollmark::Account;
@@ -10,10 +11,12 @@ use rollmark_im_server::{
     User,
 };
 use rollmark_ua::{Registering, Settings, Transport, UserAgent, register};
-use rollmark_xdms::Xdms as EmbeddedXdms;
+use rollmark_xdms::{Xdms as EmbeddedXdms, xcap_diff};
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
 
 use crate::args::{Demo, DemoMode, Mode};
+use crate::documents;
 use crate::fault::{Fault, Place};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
@@ -22,8 +25,6 @@ const ROOM: &str = "sip:book-club@im.example";
 const ME: &str = "sip:alice@im.example";
 /// The Service-Route of the IMS core that the demo plays.
 const S_CSCF: &str = "sip:orig@scscf.im.example;lr";
-/// How often the demo looks for changes on its XDMS, as a share of the pace.
-const POLLS_A_STEP: u32 = 8;
 
 fn uri(name: &str) -> String {
     format!("sip:{name}@im.example")
@@ -61,6 +62,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
 
     let embedded = EmbeddedXdms::bind(loopback).await.map_err(failed("XDMS"))?;
+    let embedded = Arc::new(embedded);
     put(&embedded, &["mallory", "trudy"])?;
     let is_ims = args.mode == DemoMode::Ims;
     let settings = rollmark_im_server::Settings {
@@ -82,6 +84,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         .fold(Conference::new("Which book next?"), |room, name| {
             room.user(person(name))
         });
+    wire(&server, embedded.clone())?;
     let focus = server
         .create_conference(ROOM, opening)
         .map_err(failed("IM server"))?;
@@ -119,9 +122,10 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         ca_file: None,
         ims: is_ims,
         cache: None,
-        interval: Some(pace / POLLS_A_STEP),
+        only_lists: true,
     };
-    for source in source::xdms(list, &mut news)? {
+    let (sources, followed) = source::xdms(list, &mut news)?;
+    for source in sources {
         conferences.add_source(source);
     }
     news.wait().await;
@@ -131,6 +135,11 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         server: None,
         user: None,
     };
+    let following = tokio::spawn(documents::follow(
+        conferences.clone(),
+        ME.to_owned(),
+        followed,
+    ));
     let watching = crate::watch::follow(
         conferences,
         conference,
@@ -148,6 +157,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         watched = watching => watched,
         played = play => played,
     };
+    documents::end(following, conferences).await;
     if let Some(registering) = registering {
         registering.deregister(crate::watch::PATIENCE).await;
     }
@@ -165,6 +175,30 @@ async fn registered(agent: &UserAgent) -> Result<Registering, Fault> {
     registering.settled().await.map_err(failed)?;
     registering.feed(&agent.conferences);
     Ok(registering)
+}
+
+/// Feeds the IM server's notifier with the changes of the XDMS (RFC 5875).
+fn wire(server: &ImServer, xdms: Arc<EmbeddedXdms>) -> Result<(), Fault> {
+    let mut changes = xdms.changes();
+    let known = xdms.clone();
+    let notifier = server
+        .notify_documents(ME, move |watched| known.xcap_diff(watched))
+        .map_err(failed("notifier"))?;
+    tokio::spawn(async move {
+        loop {
+            match changes.recv().await {
+                Ok(change) => notifier.changed(|watched| {
+                    let seen = change.seen_by(watched)?;
+                    Some(xcap_diff(xdms.root(), [&seen]))
+                }),
+                Err(RecvError::Lagged(_)) => {
+                    notifier.changed(|watched| Some(xdms.xcap_diff(watched)));
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+    Ok(())
 }
 
 fn put(xdms: &EmbeddedXdms, names: &[&str]) -> Result<(), Fault> {
@@ -193,7 +227,7 @@ async fn play(
         .set_subject("The one with the whale")
         .map_err(oops("focus"))?;
     sleep(pace).await;
-    // Present, and put on the list: marked without a NOTIFY.
+    // Present, and put on the list: marked without a word from the conference, for the XDMS's notifier tells at once.
     put(xdms, &["mallory", "trudy", "carol"])?;
     sleep(pace).await;
     let bob = uri("bob");

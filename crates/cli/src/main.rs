@@ -2,6 +2,7 @@
 
 mod args;
 mod demo;
+mod documents;
 mod fault;
 mod join;
 mod json;

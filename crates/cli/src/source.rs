@@ -11,7 +11,7 @@ use rollmark_xdm::selector::XcapRoot;
 use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
-use rollmark_xdm::source::{FILE_POLL, FileSource, Polling, XdmsSource, ago};
+use rollmark_xdm::source::{FILE_POLL, FileSource, Followed, Polling, XdmsSource, ago};
 
 use crate::fault::Fault;
 
@@ -134,8 +134,8 @@ pub(crate) struct Xdms<'a> {
     pub(crate) ims: bool,
     /// Where lists are kept from one run to the next.
     pub(crate) cache: Option<&'a std::path::Path>,
-    /// None for the usual, polite interval.
-    pub(crate) interval: Option<Duration>,
+    /// Only resource-lists, which is what a demo plays with.
+    pub(crate) only_lists: bool,
 }
 
 /// The documents of a user on an XDMS that can hold a block list, in the order in which they are asked (XDM-33).
@@ -143,21 +143,16 @@ pub(crate) fn documents(
     connection: &Connection,
     root: &XcapRoot,
     xui: &str,
-    interval: Option<Duration>,
 ) -> Result<Vec<XdmsSource>, Fault> {
-    let polling = interval.map_or_else(Polling::default, |interval| Polling {
-        interval,
-        floor: interval,
-    });
-    XdmsSource::usual(connection, root, xui, polling)
+    XdmsSource::usual(connection, root, xui, Polling::default())
         .map_err(|fault| Fault::Xcap(fault.to_string()))
 }
 
-/// The lists of a user on an XDMS. In a `demo` only the one that it plays with.
+/// The lists of a user on an XDMS, and what lets a notifier wake them.
 pub(crate) fn xdms(
     settings: Xdms<'_>,
     news: &mut FirstNews,
-) -> Result<Vec<Told<XdmsSource>>, Fault> {
+) -> Result<(Vec<Told<XdmsSource>>, Followed), Fault> {
     let root = XcapRoot::parse(settings.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
     let http = Http::new(&HttpSettings {
         ca_file: settings.ca_file,
@@ -170,14 +165,15 @@ pub(crate) fn xdms(
         ..Settings::default()
     };
     let connection = Connection::new(http, client);
-    let mut sources = documents(&connection, &root, settings.xui, settings.interval)?;
-    if settings.interval.is_some() {
+    let mut sources = documents(&connection, &root, settings.xui)?;
+    if settings.only_lists {
         sources.retain(|source| source.name().ends_with("/index"));
     }
     let said = Said {
         root: settings.root.trim_end_matches('/').to_owned(),
         ..Said::default()
     };
+    let followed = Followed::new(sources.iter().map(XdmsSource::control));
     let told = |source: XdmsSource| Told {
         source: match settings.cache {
             Some(directory) => source.with_cache(directory),
@@ -187,7 +183,7 @@ pub(crate) fn xdms(
         said: said.clone(),
         first: news.expect(),
     };
-    Ok(sources.into_iter().map(told).collect())
+    Ok((sources.into_iter().map(told).collect(), followed))
 }
 
 impl BlockListSource for Told<FileSource> {

@@ -10,6 +10,7 @@ use rollmark_ua::{Settings, UserAgent};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Transport, Watch};
+use crate::documents;
 use crate::fault::{self, Fault, Place};
 use crate::join::{self, As};
 use crate::registration::{self, Outcome};
@@ -89,6 +90,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
 async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(), Fault> {
     let (identity, ims) = (who.identity, who.ims);
     let mut news = FirstNews::default();
+    let mut follows = None;
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
     }
@@ -101,13 +103,30 @@ async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(
             ca_file: args.xcap_ca.clone(),
             ims,
             cache: args.xcap_cache.as_deref(),
-            interval: None,
+            only_lists: false,
         };
-        for source in source::xdms(xdms, &mut news)? {
+        let (sources, followed) = source::xdms(xdms, &mut news)?;
+        for source in sources {
             conferences.add_source(source);
         }
+        // An IMS core routes it to the XDMS; elsewhere it might ring at the user's own devices, so it wants to be named.
+        let own = ims.then_some(identity);
+        let notifier = args.xcap_notifier.as_deref().or(own);
+        follows = notifier.map(|notifier| (notifier.to_owned(), followed));
     }
     news.wait().await;
+    let following = follows.map(|(notifier, followed)| {
+        tokio::spawn(documents::follow(conferences.clone(), notifier, followed))
+    });
+    let outcome = show(args, who, conferences).await;
+    if let Some(following) = following {
+        documents::end(following, conferences).await;
+    }
+    outcome
+}
+
+/// Shows the conference, joined or not, until the end.
+async fn show(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(), Fault> {
     let show = Show::new(args.json);
     let place = Place {
         conference: &args.conference,

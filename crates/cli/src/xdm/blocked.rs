@@ -45,8 +45,7 @@ pub(crate) async fn run(args: &Blocked) -> Result<(), Fault> {
     }
     if place.xcap_root.is_some() || args.block_list.is_empty() {
         let connection = place.connection()?;
-        for mut source in crate::source::documents(&connection, &place.root()?, place.xui(), None)?
-        {
+        for mut source in crate::source::documents(&connection, &place.root()?, place.xui())? {
             let update = source.next().await;
             sources.push(Read {
                 name: source.name(),
