@@ -147,6 +147,19 @@ impl Process {
         Some(self.stdout[self.next - 1].clone())
     }
 
+    /// Waits for a line on standard error that has `words` in it.
+    ///
+    /// # Panics
+    /// When it does not come within [`PATIENCE`].
+    pub fn wait_error(&mut self, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.stderr.iter().any(|line| line.contains(words)) {
+            if self.closed == 2 || !self.listen(deadline) {
+                panic!("no {words:?} on standard error\n{}", self.transcript());
+            }
+        }
+    }
+
     /// Waits for output until `pause` has passed. False when the process has closed its outputs.
     pub fn running_after(&mut self, pause: Duration) -> bool {
         let deadline = Instant::now() + pause;

@@ -92,6 +92,14 @@ impl Watch {
         })
     }
 
+    /// Waits for a line on standard error that has `words` in it.
+    ///
+    /// # Panics
+    /// When it does not come.
+    pub fn wait_error(&mut self, words: &str) {
+        self.process.wait_error(words);
+    }
+
     /// Everything read so far.
     pub fn events(&self) -> &[Value] {
         &self.events
