@@ -55,6 +55,11 @@ fn any_policy_is_read_and_its_verdicts_hold_what_they_say() {
 }
 
 #[test]
+fn any_xcap_diff_document_is_read_by_the_table() {
+    run("xcap_diff", 20_000);
+}
+
+#[test]
 fn no_sequence_of_inputs_breaks_the_engine() {
     run("engine_inputs", 3_000);
 }

@@ -5,8 +5,9 @@
 
 use std::process::{Command, Output};
 
+use rollmark_tests::focus::Focus;
 use rollmark_tests::lab::Lab;
-use rollmark_tests::watch::binary;
+use rollmark_tests::watch::{Watch, binary};
 use serde_json::Value;
 
 /// Alice at the command line, her block list on the lab's XDMS.
@@ -126,6 +127,40 @@ fn a_list_lives_on_a_foreign_server_from_nothing_to_nothing() {
 #[test]
 fn a_list_lives_on_a_foreign_server_behind_tls() {
     life(true);
+}
+
+/// XDM-24, XDM-77, XDM-79: a foreign notifier that accepts the subscription and then tells of no document clears no list.
+#[test]
+fn an_empty_notify_of_a_foreign_notifier_clears_no_list() {
+    const ROOM: &str = "room-live";
+    let alice = Alice::new(false);
+    let done = alice.json(&["block", &Lab::uri("mallory")]);
+    assert_eq!(done["changed"], true, "{done:#}");
+    let mut focus = Focus::enter(&alice.lab, ROOM);
+    focus.step("full:alice,mallory");
+    let (room, notifier) = (Lab::uri(ROOM), Lab::uri("alice"));
+    let password = alice.lab.file("alice.password", "alicepw\n");
+    let mut args = vec!["watch".to_owned(), room];
+    args.extend(alice.options.clone());
+    for (name, value) in [
+        ("--server", alice.lab.server()),
+        ("--user", "alice".to_owned()),
+        ("--password-file", password),
+        ("--xcap-notifier", notifier),
+    ] {
+        args.extend([name.to_owned(), value]);
+    }
+    let mut watch = Watch::start(&args);
+    watch.wait_user("blocked", &Lab::uri("mallory"));
+    // The conference goes on behind the notifier's empty NOTIFY, and ends in its own time.
+    focus.step("add:bob");
+    watch.wait_user("joined", &Lab::uri("bob"));
+    watch.interrupt();
+    let outcome = watch.finish();
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(outcome.stderr, [""; 0], "it is followed: {outcome:#?}");
+    let unblocked = outcome.events.iter().any(|e| e["event"] == "unblocked");
+    assert!(!unblocked, "{outcome:#?}");
 }
 
 /// XDM-26, SEC-12, SEC-13: what is wrong is told in one line, and nothing is written.

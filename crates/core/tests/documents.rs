@@ -307,9 +307,32 @@ fn a_server_without_the_package_ends_it() {
         let mut world = World::new(&[LISTS]);
         let first = world.sent();
         world.respond(&first, status);
+        if status == 489 {
+            let again = world.sent();
+            assert_eq!(again.request.headers.get("Event"), Some("xcap-diff"));
+            world.respond(&again, status);
+        }
         assert_eq!(world.told(), [reason.as_str()], "{status}");
         assert!(world.next().is_none());
     }
+}
+
+/// XDM-73 (RFC 5875 §4.3): a server that compares Event with its parameters is asked without, which means the same.
+#[test]
+fn a_server_that_takes_no_parameter_is_asked_without() {
+    let mut world = World::new(&[LISTS]);
+    let first = world.sent();
+    world.respond(&first, 489);
+    let again = world.sent();
+    assert_eq!(again.request.headers.get("Event"), Some("xcap-diff"));
+    assert_eq!(again.request.body, first.request.body);
+    world.respond(&again, 200);
+    let body = diff(&format!("<document sel='{LISTS}' new-etag='1'/>"));
+    assert_eq!(world.notify(&again, &body), 200);
+    assert_eq!(world.told(), [format!("{LISTS} changed Some(\"1\")")]);
+    world.wake();
+    let refresh = world.sent();
+    assert_eq!(refresh.request.headers.get("Event"), Some("xcap-diff"));
 }
 
 /// XDM-74: a notifier that is none is refused before anything is sent.

@@ -12,6 +12,7 @@ mod reader;
 mod rules;
 mod short;
 mod uris;
+mod xcap_diff;
 
 pub use documents::documents;
 pub use engine::engine_inputs;
@@ -20,6 +21,7 @@ pub use reader::{Verdict, compare_with_roxmltree, reader_events, reader_well_for
 pub use rules::rules;
 pub use short::{Shape, inputs};
 pub use uris::uri_pair;
+pub use xcap_diff::xcap_diff;
 
 /// A target: its name as in `tests/fuzz`, what it checks, and which inputs are worth trying.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "reader_well_formed",
         check: reader_well_formed,
@@ -63,6 +65,11 @@ pub const TARGETS: [Target; 7] = [
         name: "rules",
         check: rules,
         shape: Shape::Choices { longest: 300 },
+    },
+    Target {
+        name: "xcap_diff",
+        check: xcap_diff,
+        shape: Shape::Choices { longest: 200 },
     },
     Target {
         name: "engine_inputs",

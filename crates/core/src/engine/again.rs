@@ -95,6 +95,7 @@ impl Engine {
             }
             420 => self.leaves_options_out(sent.purpose, watch, response),
             421 => self.offers_option(watch, response),
+            489 if sent.purpose == Purpose::Initial && watch.package.says_otherwise() => true,
             400..=599 if sent.purpose == Purpose::Initial && response.status != 423 => {
                 self.redirected(watch)
             }

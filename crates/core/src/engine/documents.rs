@@ -9,7 +9,7 @@ use super::{Engine, WatchError, WatchId, What};
 use crate::account::AccountId;
 use crate::conference::{Deviation, DeviationCode};
 use crate::roster::News;
-use crate::xcap_diff::{Diff, DocumentList, ListError};
+use crate::xcap_diff::{self, Diff, DocumentList, ListError};
 
 /// Documents that are watched.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Documents {
     pub(super) body: Body,
     /// It was asked for something else last.
     pub(super) is_new: bool,
+    /// The notifier takes no parameter of Event.
+    plain: bool,
     /// An unreadable document was told of in this subscription.
     unreadable: bool,
 }
@@ -27,8 +29,24 @@ impl Documents {
         Self {
             body: list.body(),
             is_new: false,
+            plain: false,
             unreadable: false,
         }
+    }
+
+    /// Event value to send.
+    pub(super) fn event(&self) -> &'static str {
+        if self.plain {
+            xcap_diff::PLAIN_EVENT
+        } else {
+            xcap_diff::EVENT
+        }
+    }
+
+    /// 489, which servers answer that compare Event with its parameters: true when it is worth asking without (RFC 5875
+    /// §4.3).
+    pub(super) fn leaves_parameter_out(&mut self) -> bool {
+        !core::mem::replace(&mut self.plain, true)
     }
 
     pub(super) fn begin_subscription(&mut self) {

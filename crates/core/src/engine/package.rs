@@ -104,7 +104,7 @@ impl Package {
     pub(super) fn event(&self) -> &str {
         match self {
             Self::Conference(_) => CONFERENCE,
-            Self::Documents(_) => xcap_diff::EVENT,
+            Self::Documents(documents) => documents.event(),
             Self::Registration(_) => REG,
             Self::Other(settings) => &settings.event,
         }
@@ -220,6 +220,14 @@ impl Package {
                 }],
                 ..News::default()
             },
+        }
+    }
+
+    /// The server does not know the Event (489): true when there is another way to say it.
+    pub(super) fn says_otherwise(&mut self) -> bool {
+        match self {
+            Self::Documents(documents) => documents.leaves_parameter_out(),
+            Self::Conference(_) | Self::Other(_) => false,
         }
     }
 

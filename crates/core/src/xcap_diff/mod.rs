@@ -22,6 +22,8 @@ pub use read::{DiffError, MAX_CHANGES};
 
 /// Event value of a subscription: changes are told by entity tags alone (RFC 5875 §4.3, XDM-73).
 pub const EVENT: &str = "xcap-diff;diff-processing=no-patching";
+/// The same for a notifier that does not take parameters (489): no-patching is what it must do then, too.
+pub const PLAIN_EVENT: &str = "xcap-diff";
 /// Document type of what is told (RFC 5874 §7.1).
 pub const CONTENT_TYPE: &str = "application/xcap-diff+xml";
 /// Document type of what is asked for (RFC 5875 §4.4).
