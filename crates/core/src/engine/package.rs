@@ -227,7 +227,7 @@ impl Package {
     pub(super) fn says_otherwise(&mut self) -> bool {
         match self {
             Self::Documents(documents) => documents.leaves_parameter_out(),
-            Self::Conference(_) | Self::Other(_) => false,
+            Self::Conference(_) | Self::Registration(_) | Self::Other(_) => false,
         }
     }
 
