@@ -8,5 +8,6 @@ mod life;
 mod notify;
 mod random;
 mod recovery;
+mod reg;
 mod request;
 mod switch;
