@@ -5,6 +5,7 @@ mod bench;
 mod clauses;
 mod fuzz;
 mod mutants;
+mod package;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ enum Command {
     Measure(bench::Measure),
     /// Put faults into core's code one by one and see that a test notices each
     Mutants(mutants::Options),
+    /// Make target/baresip-module: the stripped baresip module with its configuration, to be copied
+    PackageBaresip,
 }
 
 fn main() -> ExitCode {
@@ -50,5 +53,6 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Measure(measure) => bench::measure(&measure),
         Command::Mutants(options) => mutants::run(&options),
+        Command::PackageBaresip => package::run(),
     }
 }

@@ -73,6 +73,10 @@ pub(crate) fn run(module: &mut Module, command: Command, parameter: &str) -> Str
                 return lists.concat();
             }
         }
+        // For the test that a fault stays inside the module.
+        Command::Mode if cfg!(debug_assertions) && parameter == "panic" => {
+            panic!("a panic was asked for")
+        }
         Command::Mode if parameter.is_empty() => format!("mode {}", module.set_mode(None).as_str()),
         Command::Mode => match Mode::parse(parameter) {
             None => format!("there is no mode {parameter:?}; there are sip, ims and auto"),

@@ -260,9 +260,11 @@ fn open(xdms: &Xdms, owner: &Owner, held: &mut HashMap<String, Held>, post: &Pos
 
 async fn read_xdms(mut source: XdmsSource, owner: String, post: Post) {
     let name = source.name();
+    // What is wrong with an XDMS is said once, not once a document.
+    let tells = source.selector().auid() == RESOURCE_LISTS;
     loop {
         let update = source.next().await;
-        let fault = source.last_error().map(str::to_owned);
+        let fault = source.last_error().filter(|_| tells).map(str::to_owned);
         post.send(News::List {
             owner: Some(owner.clone()),
             source: name.clone(),
