@@ -172,7 +172,15 @@ impl Process {
     /// # Panics
     /// When the signal cannot be sent.
     pub fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.id());
+        self.signal("INT");
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.id());
         let status = Command::new("sh").args(["-c", &kill]).status();
         assert!(
             status.as_ref().is_ok_and(ExitStatus::success),

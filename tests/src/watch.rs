@@ -110,6 +110,11 @@ impl Watch {
         self.process.interrupt();
     }
 
+    /// Tells it to switch to the other SIP core (SIGUSR1).
+    pub fn switch(&self) {
+        self.process.signal("USR1");
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

@@ -98,6 +98,9 @@ pub(crate) struct Watch {
     /// Outbound proxy, in IMS the P-CSCF; without it the conference's own domain is asked
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) server: Option<String>,
+    /// Outbound proxy in plain mode, where that is another SIP core; SIGUSR1, or the key m, switches between the two
+    #[arg(long, value_name = "HOST:PORT", requires = "server")]
+    pub(crate) sip_server: Option<String>,
     /// How to reach it
     #[arg(long, value_enum, default_value_t = Transport::Udp)]
     pub(crate) transport: Transport,
@@ -128,6 +131,9 @@ pub(crate) struct Watch {
     /// Who tells of changes on the XDMS (RFC 5875), a SIP URI: often your own identity [default: in an IMS core your own identity, elsewhere nobody: the XDMS is then asked every 15 minutes]
     #[arg(long, value_name = "URI", requires = "xcap_root")]
     pub(crate) xcap_notifier: Option<String>,
+    /// XCAP root in plain mode, where it is another
+    #[arg(long, value_name = "URL", requires = "xcap_root")]
+    pub(crate) sip_xcap_root: Option<String>,
     /// User name for the XDMS
     #[arg(long, value_name = "NAME", requires_all = ["xcap_root", "xcap_password_file"])]
     pub(crate) xcap_user: Option<String>,

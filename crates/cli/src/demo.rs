@@ -124,7 +124,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         cache: None,
         only_lists: true,
     };
-    let (sources, followed) = source::xdms(list, &mut news)?;
+    let (sources, followed, _) = source::xdms(&list, &mut news)?;
     for source in sources {
         conferences.add_source(source);
     }

@@ -13,6 +13,7 @@ mod registration;
 mod rules;
 mod show;
 mod source;
+mod switching;
 mod text;
 mod watch;
 mod xdm;

@@ -112,8 +112,8 @@ pub(crate) async fn register(
     args: &Watch,
     identity: &str,
     credentials: Option<&Credentials>,
+    mode: Mode,
 ) -> Result<Outcome, Fault> {
-    let mode = mode(args);
     let aka = match &args.aka_file {
         Some(path) => Some(AkaFile::open(path)?),
         None => None,

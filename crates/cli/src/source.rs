@@ -11,7 +11,9 @@ use rollmark_xdm::selector::XcapRoot;
 use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
-use rollmark_xdm::source::{FILE_POLL, FileSource, Followed, Polling, XdmsSource, ago};
+use rollmark_xdm::source::{
+    FILE_POLL, FileSource, Followed, Polling, XdmsControl, XdmsSource, ago,
+};
 
 use crate::fault::Fault;
 
@@ -148,32 +150,55 @@ pub(crate) fn documents(
         .map_err(|fault| Fault::Xcap(fault.to_string()))
 }
 
-/// The lists of a user on an XDMS, and what lets a notifier wake them.
-pub(crate) fn xdms(
-    settings: Xdms<'_>,
-    news: &mut FirstNews,
-) -> Result<(Vec<Told<XdmsSource>>, Followed), Fault> {
-    let root = XcapRoot::parse(settings.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
-    let http = Http::new(&HttpSettings {
-        ca_file: settings.ca_file,
-        ..HttpSettings::default()
-    })
-    .map_err(|fault| Fault::Xcap(fault.to_string()))?;
-    let client = Settings {
-        credentials: settings.credentials,
-        intended_identity: settings.ims.then(|| settings.xui.to_owned()),
-        ..Settings::default()
-    };
-    let connection = Connection::new(http, client);
-    let mut sources = documents(&connection, &root, settings.xui)?;
-    if settings.only_lists {
-        sources.retain(|source| source.name().ends_with("/index"));
+impl Xdms<'_> {
+    /// How to speak to it, and the documents there.
+    fn reach(&self) -> Result<(Connection, Vec<XdmsSource>), Fault> {
+        let root = XcapRoot::parse(self.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let http = Http::new(&HttpSettings {
+            ca_file: self.ca_file.clone(),
+            ..HttpSettings::default()
+        })
+        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let client = Settings {
+            credentials: self.credentials.clone(),
+            intended_identity: self.ims.then(|| self.xui.to_owned()),
+            ..Settings::default()
+        };
+        let connection = Connection::new(http, client);
+        let mut sources = documents(&connection, &root, self.xui)?;
+        if self.only_lists {
+            sources.retain(|source| source.name().ends_with("/index"));
+        }
+        Ok((connection, sources))
     }
+}
+
+/// Sources of a user's XDMS that are in use.
+pub(crate) struct XdmsInUse(Vec<XdmsControl>);
+
+impl XdmsInUse {
+    /// The same documents from now on as these settings have them (SW-08).
+    pub(crate) fn switch(&self, to: &Xdms<'_>) -> Result<(), Fault> {
+        let (connection, sources) = to.reach()?;
+        for (control, source) in self.0.iter().zip(&sources) {
+            control.switch(connection.clone(), source.selector().clone());
+        }
+        Ok(())
+    }
+}
+
+/// The lists of a user on an XDMS, what lets a notifier wake them, and what puts them elsewhere.
+pub(crate) fn xdms(
+    settings: &Xdms<'_>,
+    news: &mut FirstNews,
+) -> Result<(Vec<Told<XdmsSource>>, Followed, XdmsInUse), Fault> {
+    let (_, sources) = settings.reach()?;
     let said = Said {
         root: settings.root.trim_end_matches('/').to_owned(),
         ..Said::default()
     };
     let followed = Followed::new(sources.iter().map(XdmsSource::control));
+    let in_use = XdmsInUse(sources.iter().map(XdmsSource::control).collect());
     let told = |source: XdmsSource| Told {
         source: match settings.cache {
             Some(directory) => source.with_cache(directory),
@@ -183,7 +208,8 @@ pub(crate) fn xdms(
         said: said.clone(),
         first: news.expect(),
     };
-    Ok((sources.into_iter().map(told).collect(), followed))
+    let sources = sources.into_iter().map(told).collect();
+    Ok((sources, followed, in_use))
 }
 
 impl BlockListSource for Told<FileSource> {

@@ -4,18 +4,20 @@ use std::future::Future;
 use std::time::Duration;
 
 use rollmark::core::digest::Credentials;
+use rollmark::core::profile::Mode as CoreMode;
 use rollmark::core::subscription::{EndReason, Shown};
 use rollmark::{Account, Conference, Conferences, What};
-use rollmark_ua::{Settings, UserAgent};
+use rollmark_ua::{Feeding, Settings, UserAgent};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Transport, Watch};
+use crate::args::{Mode, Transport, Watch};
 use crate::documents;
 use crate::fault::{self, Fault, Place};
 use crate::join::{self, As};
-use crate::registration::{self, Outcome};
+use crate::registration::{self, Outcome, Registered};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
+use crate::switching::{self, Switching, Triggers};
 
 /// How long a proper end may take: Expires: 0, its answer, the last NOTIFY (SW-13).
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,54 +50,105 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         account(identity),
     )
     .await?;
+    let mut triggers = Triggers::new(args.json);
+    let plain_facts = match &args.sip_server {
+        Some(server) => agent.facts_by(server),
+        None => agent.facts().clone(),
+    };
+    if mode == Mode::Sip {
+        agent.conferences.set_registration(plain_facts.clone());
+    }
     let plain = As {
         agent: &agent,
         identity,
         credentials: password.clone(),
-        registration: agent.facts(),
+        registration: &plain_facts,
         ims: false,
     };
     if !registration::is_asked_for(args) {
-        return watch(args, plain, &agent.conferences).await;
+        return watch(args, plain, &agent.conferences, None, &mut triggers).await;
     }
-    let registered = match registration::register(&agent, args, identity, password.as_ref()).await?
-    {
-        Outcome::Registered(registered) => *registered,
-        Outcome::Nobody => return watch(args, plain, &agent.conferences).await,
-        Outcome::Stopped => return Ok(()),
+    let registered =
+        match registration::register(&agent, args, identity, password.as_ref(), mode).await? {
+            Outcome::Registered(registered) => *registered,
+            Outcome::Nobody => {
+                return watch(args, plain, &agent.conferences, None, &mut triggers).await;
+            }
+            Outcome::Stopped => return Ok(()),
+        };
+    let usable = match registered.usable_identity(args, identity) {
+        Ok(usable) => usable,
+        Err(fault) => {
+            registered.registering.deregister(PATIENCE).await;
+            return Err(fault);
+        }
     };
-    let outcome = async {
-        let usable = registered.usable_identity(args, identity)?;
-        let conferences = if usable == identity {
-            agent.conferences.clone()
+    let conferences = if usable == identity {
+        agent.conferences.clone()
+    } else {
+        agent.conferences.add_account(account(&usable)).await?
+    };
+    let feeding = registered.registering.feed(&conferences);
+    let facts = registered.facts().clone();
+    let who = As {
+        agent: &agent,
+        identity: &usable,
+        credentials: password.clone(),
+        registration: &facts,
+        ims: registered.is_ims(),
+    };
+    let registered = Some((registered, feeding));
+    watch(args, who, &conferences, registered, &mut triggers).await
+}
+
+/// Watches as `who` until the end, which is the end of the registration, too.
+async fn watch(
+    args: &Watch,
+    who: As<'_>,
+    conferences: &Conferences,
+    registered: Option<(Registered, Feeding)>,
+    triggers: &mut Triggers,
+) -> Result<(), Fault> {
+    let (registered, feeding) = registered.unzip();
+    let credentials = who.credentials.clone();
+    let mut switching = Switching {
+        args,
+        agent: who.agent,
+        identity: who.identity,
+        credentials: credentials.as_ref(),
+        conferences,
+        xdms: None,
+        registered,
+        feeding,
+        mode: if who.ims {
+            CoreMode::Ims
         } else {
-            agent.conferences.add_account(account(&usable)).await?
-        };
-        registered.registering.feed(&conferences);
-        let who = As {
-            agent: &agent,
-            identity: &usable,
-            credentials: password.clone(),
-            registration: registered.facts(),
-            ims: registered.is_ims(),
-        };
-        watch(args, who, &conferences).await
+            CoreMode::Sip
+        },
+    };
+    let outcome = watch_switching(args, who, conferences, &mut switching, triggers).await;
+    if let Some(registered) = switching.registered {
+        registered.registering.deregister(PATIENCE).await;
     }
-    .await;
-    registered.registering.deregister(PATIENCE).await;
     outcome
 }
 
-/// Watches as `who` until the end; in an IMS core the XDMS is told who that is.
-async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(), Fault> {
+async fn watch_switching<'a>(
+    args: &'a Watch,
+    who: As<'a>,
+    conferences: &Conferences,
+    switching: &mut Switching<'a>,
+    triggers: &mut Triggers,
+) -> Result<(), Fault> {
     let (identity, ims) = (who.identity, who.ims);
     let mut news = FirstNews::default();
     let mut follows = None;
     for path in &args.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
     }
-    if let Some(root) = &args.xcap_root {
+    if let Some(root) = switching::root(args, ims) {
         let user = args.xcap_user.as_deref();
+        // In an IMS core the XDMS is told who the user is.
         let xdms = Xdms {
             root,
             xui: identity,
@@ -105,7 +158,7 @@ async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(
             cache: args.xcap_cache.as_deref(),
             only_lists: false,
         };
-        let (sources, followed) = source::xdms(xdms, &mut news)?;
+        let (sources, followed, in_use) = source::xdms(&xdms, &mut news)?;
         for source in sources {
             conferences.add_source(source);
         }
@@ -113,12 +166,13 @@ async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(
         let own = ims.then_some(identity);
         let notifier = args.xcap_notifier.as_deref().or(own);
         follows = notifier.map(|notifier| (notifier.to_owned(), followed));
+        switching.xdms = Some((xdms, in_use));
     }
     news.wait().await;
     let following = follows.map(|(notifier, followed)| {
         tokio::spawn(documents::follow(conferences.clone(), notifier, followed))
     });
-    let outcome = show(args, who, conferences).await;
+    let outcome = show(args, who, conferences, switching, triggers).await;
     if let Some(following) = following {
         documents::end(following, conferences).await;
     }
@@ -126,7 +180,13 @@ async fn watch(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(
 }
 
 /// Shows the conference, joined or not, until the end.
-async fn show(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<(), Fault> {
+async fn show(
+    args: &Watch,
+    who: As<'_>,
+    conferences: &Conferences,
+    switching: &mut Switching<'_>,
+    triggers: &mut Triggers,
+) -> Result<(), Fault> {
     let show = Show::new(args.json);
     let place = Place {
         conference: &args.conference,
@@ -135,9 +195,15 @@ async fn show(args: &Watch, who: As<'_>, conferences: &Conferences) -> Result<()
     };
     let stop = stopped(args.seconds.map(Duration::from_secs));
     if !args.join {
+        if triggers.has_key() {
+            show.say("The key m switches between plain SIP and IMS, Ctrl-C ends.");
+        }
         let conference = conferences.subscribe(&args.conference).await?;
         let over = std::future::pending();
-        return follow(conferences, conference, show, &place, stop, over).await;
+        return tokio::select! {
+            outcome = follow(conferences, conference, show, &place, stop, over) => outcome,
+            () = switching.run(triggers) => Ok(()),
+        };
     }
     let Some(joined) = join::join(args, who, conferences, &show).await? else {
         return Ok(());

@@ -18,7 +18,7 @@ use rollmark::{Account, Conferences, Registration};
 use rollmark_ezk::{ConferencePlugin, Requests};
 use tokio::sync::mpsc;
 
-pub use registration::{Registering, Status};
+pub use registration::{Feeding, Registering, Status};
 use session::{Caller, Session, SessionLayer, Table};
 pub use tls::TlsError;
 
@@ -78,6 +78,7 @@ pub struct UserAgent {
     sessions: Arc<Table>,
     /// What is known without a registration.
     facts: Registration,
+    transport: Transport,
 }
 
 impl UserAgent {
@@ -107,14 +108,9 @@ impl UserAgent {
         let facts = Registration {
             // The plugin names the address of the flow it uses.
             contact: String::new(),
-            outbound_proxy: settings.server.map(|server| {
-                let transport = match settings.transport {
-                    Transport::Udp => "",
-                    Transport::Tcp => ";transport=tcp",
-                    Transport::Tls => ";transport=tls",
-                };
-                format!("sip:{server}{transport};lr")
-            }),
+            outbound_proxy: settings
+                .server
+                .map(|server| proxy(&server, settings.transport)),
             protected: settings.transport == Transport::Tls,
             ..Registration::default()
         };
@@ -125,6 +121,7 @@ impl UserAgent {
             requests,
             sessions,
             facts,
+            transport: settings.transport,
         })
     }
 
@@ -190,11 +187,30 @@ impl UserAgent {
         &self.facts
     }
 
+    /// The same by way of another outbound proxy (`HOST:PORT`), reached by the same transport.
+    #[must_use]
+    pub fn facts_by(&self, server: &str) -> Registration {
+        Registration {
+            outbound_proxy: Some(proxy(server, self.transport)),
+            ..self.facts.clone()
+        }
+    }
+
     /// The ezk endpoint, to add more to it.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
+}
+
+/// URI of an outbound proxy, a loose router.
+fn proxy(server: &str, transport: Transport) -> String {
+    let transport = match transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        Transport::Tls => ";transport=tls",
+    };
+    format!("sip:{server}{transport};lr")
 }
 
 /// The local address from which the server is reached; any address when there is none to ask for.

@@ -29,6 +29,19 @@ pub struct Status {
     pub odd: Vec<AnswerFault>,
 }
 
+/// An account that is told what is known of a registration. Dropping this changes nothing.
+#[derive(Debug)]
+pub struct Feeding([tokio::task::AbortHandle; 2]);
+
+impl Feeding {
+    /// Tells it no more: it has been switched to another SIP core.
+    pub fn stop(self) {
+        for task in self.0 {
+            task.abort();
+        }
+    }
+}
+
 enum Command {
     Register,
     NetworkChanged,
@@ -101,8 +114,8 @@ impl Registering {
         }
     }
 
-    /// Tells an account of the plugin what is known, now and with each change.
-    pub fn feed(&self, conferences: &Conferences) {
+    /// Tells an account of the plugin what is known, now and with each change, until the end or [`Feeding::stop`].
+    pub fn feed(&self, conferences: &Conferences) -> Feeding {
         let (conferences, mut status) = (conferences.clone(), self.status.clone());
         let mut requests = conferences.register_requests();
         let tell = move |facts: &Registration| {
@@ -114,7 +127,7 @@ impl Registering {
         };
         tell(&status.borrow_and_update().facts);
         let commands = self.commands.downgrade();
-        tokio::spawn(async move {
+        let requested = tokio::spawn(async move {
             while requests.recv().await.is_some() {
                 // Whoever has ended registers no more.
                 let Some(commands) = commands.upgrade() else {
@@ -123,11 +136,12 @@ impl Registering {
                 let _ = commands.send(Command::Register);
             }
         });
-        tokio::spawn(async move {
+        let told = tokio::spawn(async move {
             while status.changed().await.is_ok() {
                 tell(&status.borrow_and_update().facts);
             }
         });
+        Feeding([requested.abort_handle(), told.abort_handle()])
     }
 
     /// Where it stands, now and with each change.
