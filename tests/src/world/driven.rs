@@ -7,6 +7,7 @@ use rollmark_core::blocklist::Update;
 use rollmark_core::engine::{Engine, Event, WatchError, WatchId};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact};
 use rollmark_core::message::Request;
+use rollmark_core::profile::Profile;
 use rollmark_core::record::Recorder;
 use rollmark_core::registration::Registration;
 use rollmark_core::session::{ImSession, SessionId};
@@ -73,6 +74,25 @@ impl Driven {
 
     pub(super) fn session_ended(&mut self, now: Duration, session: SessionId) {
         either!(self, held => held.handle_session_ended(now, session));
+    }
+
+    pub(super) fn set_registration(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        registration: Registration,
+    ) {
+        either!(self, held => held.set_registration(now, account, registration));
+    }
+
+    pub(super) fn switch(
+        &mut self,
+        now: Duration,
+        account: AccountId,
+        profile: Box<dyn Profile>,
+        registration: Registration,
+    ) {
+        either!(self, held => held.switch(now, account, profile, registration));
     }
 
     pub(super) fn unsubscribe(&mut self, now: Duration, watch: WatchId) {

@@ -12,8 +12,9 @@ use rollmark_core::engine::{Event, WatchId, What};
 use rollmark_core::header::{self, Address};
 use rollmark_core::host::{Action, Capabilities, Fact, SendFailure, TransactionId};
 use rollmark_core::message::{Headers, Request, Response};
+use rollmark_core::profile::{Ims, Plain};
 use rollmark_core::record::{RecordedAccount, Recording, STAND_IN_PASSWORD};
-use rollmark_core::registration::Registration;
+use rollmark_core::registration::{Registration, RegistrationState};
 use rollmark_core::session::{ImSession, Role, SessionId};
 use rollmark_core::subscription::Shown;
 
@@ -49,6 +50,8 @@ pub struct Plan {
     pub mood: Option<Mood>,
     /// Requests allowed in a minute.
     pub most: usize,
+    /// Accounts are put on other cores, and registrations come and go.
+    pub switches: bool,
 }
 
 impl Plan {
@@ -59,6 +62,7 @@ impl Plan {
             seed,
             mood: None,
             most: MOST_PER_MINUTE,
+            switches: false,
         }
     }
 }
@@ -198,6 +202,8 @@ struct Watched {
 struct Person {
     id: AccountId,
     identity: String,
+    /// What he has registered with.
+    facts: Registration,
     /// The users on his list; none while it is not known.
     blocked: Option<BTreeSet<u8>>,
 }
@@ -215,6 +221,8 @@ struct World {
     people: Vec<Person>,
     watched: Vec<Watched>,
     pending: BTreeMap<u64, TransactionId>,
+    /// Whose host was asked to register anew.
+    registering: Vec<AccountId>,
     quiet: bool,
     judged_soon: bool,
     next_whim: Duration,
@@ -262,12 +270,14 @@ impl World {
             people: Vec::new(),
             watched: Vec::new(),
             pending: BTreeMap::new(),
+            registering: Vec::new(),
             quiet: false,
             judged_soon: false,
             next_whim: START,
             outcome: Outcome::default(),
             dice,
         };
+        world.monitor.switches = plan.switches;
         for person in 0..1 + usize::from(world.dice.percent(30)) {
             world.add_person(person);
         }
@@ -297,10 +307,18 @@ impl World {
             outbound_proxy: self.dice.percent(20).then(|| format!("sip:{ADDRESS};lr")),
             ..Registration::default()
         };
+        let facts = Registration {
+            state: RegistrationState::Active,
+            outbound_proxy: Some(format!("sip:{ADDRESS};lr")),
+            service_route: Some(vec![format!("<sip:orig@{ADDRESS};lr>")]),
+            associated: Some(vec![identity.clone()]),
+            ..registration.clone()
+        };
         let id = self.engine.add_account(settings, registration);
         self.people.push(Person {
             id,
             identity,
+            facts,
             blocked: None,
         });
     }
@@ -326,14 +344,19 @@ impl World {
                 self.judge()?;
                 return self.stop();
             }
-            if self.now >= QUIET && !self.quiet {
-                self.become_quiet();
-            }
             if self.now >= SOON && !self.judged_soon {
                 self.judged_soon = true;
                 self.judge_soon()?;
             }
             self.wake()?;
+            if self.now >= QUIET && !self.quiet {
+                self.become_quiet();
+                self.settle(None)?;
+            }
+            while let Some(id) = self.registering.pop() {
+                self.register(id);
+                self.settle(None)?;
+            }
             self.notifier
                 .expire(self.now, &mut self.network, &mut self.dice);
             while let Some(arrivals) = self.network.step(self.now, &mut self.dice) {
@@ -363,6 +386,11 @@ impl World {
 
     fn become_quiet(&mut self) {
         self.quiet = true;
+        if self.plan.switches {
+            for at in 0..self.people.len() {
+                self.register(self.people[at].id);
+            }
+        }
         self.network.weather = Weather::FAIR;
         self.notifier.manner.life = 3600;
         if self.plan.mood == Some(Mood::Good) {
@@ -380,6 +408,9 @@ impl World {
         let pauses = [0, 0, 200, 1000, 5000, 30_000, 90_000].map(Duration::from_millis);
         let pause = self.dice.pick(&pauses);
         self.next_whim = self.now + Duration::from_millis(1) + self.dice.up_to(pause);
+        if self.plan.switches && self.dice.percent(15) {
+            return self.switch();
+        }
         match self.dice.below(20) {
             0..=7 => self.change_truth(),
             8..=10 => self.change_list()?,
@@ -418,6 +449,33 @@ impl World {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The host of an account has registered it.
+    fn register(&mut self, id: AccountId) {
+        let person = self.people.iter().find(|person| person.id == id);
+        let facts = person.expect("an account of a person").facts.clone();
+        self.engine.set_registration(self.now, id, facts);
+    }
+
+    /// Another core, or news of the registration (SW-05, SW-07, SW-09, IMS-05).
+    fn switch(&mut self) -> Result<(), String> {
+        let at = self.dice.below(self.people.len() as u32) as usize;
+        let (id, mut facts) = (self.people[at].id, self.people[at].facts.clone());
+        match self.dice.below(6) {
+            0 | 1 => self
+                .engine
+                .switch(self.now, id, Box::new(Ims::default()), facts),
+            2 | 3 => self
+                .engine
+                .switch(self.now, id, Box::new(Plain::default()), facts),
+            4 => {
+                facts.end();
+                self.engine.set_registration(self.now, id, facts);
+            }
+            _ => self.engine.set_registration(self.now, id, facts),
+        }
+        self.settle(None)
     }
 
     fn watch(&mut self) -> Result<(), String> {
@@ -626,6 +684,10 @@ impl World {
             }
         }
         for action in actions {
+            if let Action::Register { account, .. } = action {
+                self.registering.push(account);
+                continue;
+            }
             let Action::Send {
                 transaction,
                 request,

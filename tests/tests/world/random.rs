@@ -66,6 +66,20 @@ fn no_kind_of_bad_server_breaks_a_rule() {
     assert!(sum.active > 200 && sum.ended > 200, "{sum:?}");
 }
 
+/// SW-05, SW-06, SW-07, SW-09, IMS-05: accounts go from core to core and lose their registrations in the midst of it all;
+/// the rules hold, nobody is told of joins or leaves that are none, and the end is the truth with one subscription each.
+#[test]
+fn switching_breaks_no_rule() {
+    let plans = (0..300).map(|seed| Plan {
+        switches: true,
+        most: 400,
+        mood: (seed % 2 == 0).then_some(Mood::Good),
+        ..Plan::of(40_000 + seed)
+    });
+    let sum = all(plans);
+    assert!(sum.active > 200 && sum.taken > 2000, "{sum:?}");
+}
+
 /// A world has no other source than its seed, and a recording holds all that went into the engine.
 #[test]
 fn a_replay_gives_the_same_outputs_byte_for_byte() {
