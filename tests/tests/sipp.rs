@@ -135,8 +135,8 @@ fn partial_and_deleted_users_and_a_new_subscription_over_tcp() {
     partial_deleted("tcp");
 }
 
-/// OMA-02, OMA-05, IMS-48, RFC 4579 §3.4: a foreign focus takes the INVITE, and in another dialog the SUBSCRIBE to its session
-/// identity; a 200 that comes again is acknowledged again; BYE and Expires: 0 at the end.
+/// A foreign focus takes the INVITE, and in another dialog the SUBSCRIBE to its session identity; a 200 that comes again is
+/// acknowledged again; BYE and Expires: 0 at the end.
 fn a_foreign_focus(transport: &str) {
     // Two calls by SIPp's count: two Call-IDs.
     let mut sipp = Sipp::start("uas_focus", transport, 2);
@@ -161,11 +161,13 @@ fn a_foreign_focus(transport: &str) {
     assert_eq!(judged.status, Some(0), "{judged:#?}");
 }
 
+/// OMA-02, OMA-05, IMS-48, RFC 4579 §3.4.
 #[test]
 fn a_foreign_focus_is_joined_and_watched_over_udp() {
     a_foreign_focus("udp");
 }
 
+/// OMA-02, OMA-05, IMS-48, RFC 4579 §3.4.
 #[test]
 fn a_foreign_focus_is_joined_and_watched_over_tcp() {
     a_foreign_focus("tcp");
