@@ -16,7 +16,7 @@ use rollmark_xdm::edit::{Change, canonical_entry};
 
 use crate::deed::Deed;
 use crate::lists::{Lists, News, Owner, Places};
-use crate::registration::{Chosen, User};
+use crate::registration::{User, profile};
 use crate::settings::{self, Mode, Settings};
 use crate::show;
 
@@ -59,7 +59,7 @@ pub(crate) struct Module {
     /// Answers to REGISTER by account, as seen in the trace.
     answers: HashMap<String, Headers>,
     watched: HashMap<WatchId, Watched>,
-    mode: Chosen,
+    mode: Mode,
     hooks: Hooks,
 }
 
@@ -88,7 +88,7 @@ impl Module {
         let module = Self {
             engine: Engine::new(CAPABILITIES, seed),
             started: Instant::now(),
-            mode: Chosen::new(settings.mode),
+            mode: settings.mode,
             settings,
             lists,
             has_xdms,
@@ -138,7 +138,7 @@ impl Module {
     /// The engine's account for a user of baresip, with what is known of him now.
     fn account(&mut self, user: &User) -> AccountId {
         let answer = self.answers.get(&user.identity);
-        let registration = user.registration(&self.settings, self.mode.get(), answer);
+        let registration = user.registration(&self.settings, self.mode, answer);
         if self.has_xdms {
             let owner = self.owner(user);
             if let Some(lists) = &mut self.lists {
@@ -151,7 +151,7 @@ impl Module {
             return *account;
         }
         let mut settings = AccountSettings::new(&user.identity);
-        settings.profile = Box::new(self.mode.clone());
+        settings.profile = profile(self.mode);
         if let Some(expires) = self.settings.expires {
             settings.subscription.expires = expires;
         }
@@ -174,7 +174,7 @@ impl Module {
         Owner {
             identity: user.identity.clone(),
             credentials: configured.or_else(|| user.credentials.clone()),
-            ims: self.mode.get() == Mode::Ims,
+            ims: self.mode == Mode::Ims,
         }
     }
 
@@ -195,11 +195,21 @@ impl Module {
 
     /// The rules that requests follow from now on; empty leaves them. Gives the ones in force.
     pub(crate) fn set_mode(&mut self, mode: Option<Mode>) -> Mode {
-        if let Some(mode) = mode {
-            self.mode.set(mode);
-            self.registrations_changed();
+        let Some(mode) = mode.filter(|mode| *mode != self.mode) else {
+            return self.mode;
+        };
+        self.mode = mode;
+        let now = self.now();
+        for (identity, account) in self.accounts.clone() {
+            if let Some(user) = (self.hooks.user)(&identity) {
+                let answer = self.answers.get(&identity);
+                let registration = user.registration(&self.settings, mode, answer);
+                self.engine
+                    .switch(now, account, profile(mode), registration);
+                self.account(&user);
+            }
         }
-        self.mode.get()
+        mode
     }
 
     /// Blocks or unblocks somebody in the list of the account in use. What comes of it is told as a line.

@@ -1,14 +1,9 @@
 //! What is known of an account's registration: from baresip, from the configuration, and from baresip's trace where the user
 //! has allowed that (IMS-01, IMS-02, SW-01).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use rollmark_core::digest::Credentials;
 use rollmark_core::message::Headers;
-use rollmark_core::profile::{
-    Auto, Facts, Ims, Kind, Mode as Core, ModeReason, Plain, Profile, Registration,
-};
+use rollmark_core::profile::{Auto, Ims, Plain, Profile, Registration};
 use rollmark_core::registration::RegistrationState;
 
 use crate::settings::{Mode, Settings};
@@ -65,51 +60,12 @@ impl User {
     }
 }
 
-/// The profile of all accounts: the one that the user has chosen, from the next request on.
-#[derive(Clone, Debug)]
-pub(crate) struct Chosen(Arc<AtomicU8>);
-
-impl Chosen {
-    pub(crate) fn new(mode: Mode) -> Self {
-        Self(Arc::new(AtomicU8::new(mode as u8)))
-    }
-
-    pub(crate) fn set(&self, mode: Mode) {
-        self.0.store(mode as u8, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> Mode {
-        let number = self.0.load(Ordering::Relaxed);
-        [Mode::Ims, Mode::Auto]
-            .into_iter()
-            .find(|mode| *mode as u8 == number)
-            .unwrap_or_default()
-    }
-
-    fn with<R>(&self, act: impl FnOnce(&dyn Profile) -> R) -> R {
-        match self.get() {
-            Mode::Sip => act(&Plain::default()),
-            Mode::Ims => act(&Ims::default()),
-            Mode::Auto => act(&Auto::default()),
-        }
-    }
-}
-
-impl Profile for Chosen {
-    fn mode(&self, registration: &Registration) -> (Core, ModeReason) {
-        self.with(|profile| profile.mode(registration))
-    }
-
-    fn route(&self, facts: &Facts<'_>) -> Vec<String> {
-        self.with(|profile| profile.route(facts))
-    }
-
-    fn decorate(&self, kind: Kind, facts: &Facts<'_>, headers: &mut Headers) {
-        self.with(|profile| profile.decorate(kind, facts, headers));
-    }
-
-    fn is_automatic(&self) -> bool {
-        self.get() == Mode::Auto
+/// The profile that goes with a mode.
+pub(crate) fn profile(mode: Mode) -> Box<dyn Profile> {
+    match mode {
+        Mode::Sip => Box::new(Plain::default()),
+        Mode::Ims => Box::new(Ims::default()),
+        Mode::Auto => Box::new(Auto::default()),
     }
 }
 
@@ -147,6 +103,8 @@ fn long_name(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use rollmark_core::profile::Mode as Core;
+
     use super::*;
 
     const ANSWER: &str = "SIP/2.0 200 OK\r\nt: \"Alice\" <sip:alice@ims.example>;tag=1\r\nCSeq: 2 REGISTER\r\n\
@@ -169,10 +127,9 @@ mod tests {
         assert_eq!(facts.state, RegistrationState::Active);
         assert_eq!(facts.service_route.as_ref().map(Vec::len), Some(2));
         assert_eq!(facts.associated.as_ref().map(Vec::len), Some(2));
-        let chosen = Chosen::new(Mode::Auto);
-        assert_eq!(chosen.mode(&facts).0, Core::Ims);
-        chosen.set(Mode::Sip);
-        assert_eq!(chosen.mode(&facts).0, Core::Sip);
+        for (mode, core) in [(Mode::Auto, Core::Ims), (Mode::Sip, Core::Sip)] {
+            assert_eq!(profile(mode).mode(&facts).0, core);
+        }
 
         settings.service_route = Some(vec!["<sip:other@scscf.example;lr>".into()]);
         let facts = user.registration(&settings, Mode::Ims, Some(&headers));
