@@ -8,11 +8,14 @@
 //!
 //! [`world`] is a simulated one: the engine between a network, a notifier and a clock that are all made up.
 //!
+//! [`hostile`] is a server that means no good.
+//!
 //! [`fuzzing`] holds what the fuzz targets in `fuzz/` check, so that `tests/fuzz_short.rs` checks the same.
 
 pub mod baresip;
 pub mod focus;
 pub mod fuzzing;
+pub mod hostile;
 pub mod hosts;
 pub mod ims;
 pub mod kit;

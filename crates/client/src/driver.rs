@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::conferences::Event;
 use crate::port::{Answering, Port, Report, Reporter};
+use crate::redact::Redacted;
 use crate::source::BlockListSource;
 
 #[derive(Debug)]
@@ -317,8 +318,12 @@ impl Driver {
     fn take(&mut self, report: Report) {
         let now = self.now();
         match report {
-            Report::Fact(fact) => self.engine.handle_fact(now, fact),
+            Report::Fact(fact) => {
+                tracing::debug!(fact = ?Redacted(&fact), "from the SIP stack");
+                self.engine.handle_fact(now, fact);
+            }
             Report::Request(flow, request, reply) => {
+                tracing::debug!(request = ?Redacted(&request), "from the SIP stack");
                 let answer = self.engine.handle_request_by(now, flow, &request);
                 self.answer(answer, reply);
             }
@@ -345,7 +350,7 @@ impl Driver {
                 self.ask_to_register(account, trouble);
                 continue;
             }
-            tracing::debug!(?action, "to the SIP stack");
+            tracing::debug!(action = ?Redacted(&action), "to the SIP stack");
             let _ = self.actions.send(action);
         }
         let at = self.now();

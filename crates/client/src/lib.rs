@@ -42,12 +42,14 @@ mod conferences;
 mod documents;
 mod driver;
 mod port;
+mod redact;
 mod session;
 mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
 pub use documents::{DocumentNews, Documents};
 pub use port::{Answering, Port, Reporter};
+pub use redact::Redacted;
 pub use session::Session;
 pub use source::BlockListSource;
 

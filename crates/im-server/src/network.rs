@@ -15,6 +15,9 @@ const MAX_DATAGRAM: usize = 65_535;
 /// Clients relayed at a time; datagrams of further ones are dropped.
 pub const MAX_CLIENTS: usize = 256;
 
+/// NOTIFYs remembered as passed; a NOTIFY older than that is not sent again any more.
+const MAX_PASSED: usize = 10_000;
+
 /// A UDP path between clients and one server.
 ///
 /// Every client gets a socket of its own towards the server, so that what the server sends to the source of a SUBSCRIBE
@@ -108,6 +111,9 @@ impl Losses {
             return false;
         }
         if due.pending == 0 || due.passed.contains(&id) {
+            if due.passed.len() >= MAX_PASSED {
+                due.passed.clear();
+            }
             due.passed.insert(id);
             return true;
         }

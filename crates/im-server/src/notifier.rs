@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ezk_sip_core::transport::{OutgoingResponse, TargetTransportInfo};
@@ -242,7 +243,7 @@ fn resume(
         return Err(Refusal::OutOfOrder);
     }
     let target = contact(request)?;
-    let removed = state.subscriptions.remove(id);
+    let removed = state.take(id);
     let mut subscription = removed.ok_or(Refusal::NoDialog)?;
     let package = match subscription.watch {
         Some(_) => Package::XcapDiff,
@@ -281,6 +282,7 @@ fn accept(
     headers.insert(Name::EXPIRES, granted.to_string());
     headers.insert(Name::ALLOW_EVENTS, ALLOW_EVENTS);
     subscription.respond(endpoint.create_server_tsx(request), response);
+    shared.accepted.fetch_add(1, Ordering::Relaxed);
     subscription.refresh(Duration::from_secs(granted.into()));
 }
 
@@ -372,10 +374,11 @@ fn local_contact(
     package: Package,
 ) -> String {
     let transport = &request.tp_info.transport;
-    let addr: SocketAddr = match state.advertised_udp {
-        Some(addr) if transport.is_udp() => addr,
-        _ => transport.bound(),
+    let advertised = match transport.is_udp() {
+        true => state.advertised_udp,
+        false => state.advertised_tcp,
     };
+    let addr: SocketAddr = advertised.unwrap_or_else(|| transport.bound());
     let parameter = if transport.is_udp() {
         ""
     } else {

@@ -151,6 +151,16 @@ impl ImServer {
         self.shared.state().advertised_udp = Some(addr);
     }
 
+    /// Names another address in the Contact of the server over TCP, as that of a relay whose connections can be cut.
+    pub fn advertise_tcp(&self, addr: SocketAddr) {
+        self.shared.state().advertised_tcp = Some(addr);
+    }
+
+    /// SUBSCRIBEs accepted so far, refreshes included.
+    pub fn accepted(&self) -> u64 {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
     /// Opens a conference. Its URI is compared by user, host and port; URI parameters do not count.
     ///
     /// # Errors
@@ -170,6 +180,7 @@ impl ImServer {
         let entry = Entry {
             uri: uri.to_owned(),
             conference,
+            count: 0,
             subscribers: watch::Sender::new(0),
         };
         state.conferences.insert(key.clone(), entry);
@@ -309,6 +320,8 @@ impl fmt::Display for ConferenceKey {
 pub(crate) struct Entry {
     pub(crate) uri: String,
     pub(crate) conference: Conference,
+    /// Counted along, for there may be many.
+    count: usize,
     pub(crate) subscribers: watch::Sender<usize>,
 }
 
@@ -316,6 +329,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) advertised_udp: Option<SocketAddr>,
+    pub(crate) advertised_tcp: Option<SocketAddr>,
     pub(crate) conferences: HashMap<ConferenceKey, Entry>,
     pub(crate) documents: HashMap<ConferenceKey, Documents>,
     pub(crate) subscriptions: HashMap<DialogId, Subscription>,
@@ -325,21 +339,41 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Takes a subscription out, to be changed and then settled.
+    pub(crate) fn take(&mut self, id: &DialogId) -> Option<Subscription> {
+        let subscription = self.subscriptions.remove(id)?;
+        if let Some(entry) = self.entry_of(&subscription) {
+            entry.count -= 1;
+        }
+        Some(subscription)
+    }
+
     /// Keeps a subscription that was just made or refreshed, or lets it go.
     pub(crate) fn settle(&mut self, subscription: Subscription, keep: bool) {
         let key = subscription.conference().clone();
         if keep {
+            if let Some(entry) = self.entry_of(&subscription) {
+                entry.count += 1;
+            }
             let id = subscription.dialog.id.clone();
             self.subscriptions.insert(id, subscription);
         }
-        self.count_subscribers(&key);
+        self.tell_subscribers(&key);
     }
 
     /// Forgets a subscription without a final NOTIFY.
     pub(crate) fn remove(&mut self, id: &DialogId) {
-        if let Some(subscription) = self.subscriptions.remove(id) {
-            self.count_subscribers(subscription.conference());
+        if let Some(subscription) = self.take(id) {
+            self.tell_subscribers(subscription.conference());
         }
+    }
+
+    /// The conference of a subscription; none of one to documents.
+    fn entry_of(&mut self, subscription: &Subscription) -> Option<&mut Entry> {
+        if subscription.watch.is_some() {
+            return None;
+        }
+        self.conferences.get_mut(subscription.conference())
     }
 
     /// Ends the subscriptions to a conference that `select` picks, each with a final NOTIFY.
@@ -351,7 +385,7 @@ impl State {
         retry_after: Option<Duration>,
         document: FinalDocument,
     ) {
-        let Some(entry) = self.conferences.get(key) else {
+        let Some(entry) = self.conferences.get_mut(key) else {
             return;
         };
         self.subscriptions.retain(|_, subscription| {
@@ -359,11 +393,12 @@ impl State {
                 && subscription.conference() == key
                 && select(subscription);
             if ends {
+                entry.count -= 1;
                 subscription.notify_terminated(entry, reason, retry_after, document);
             }
             !ends
         });
-        self.count_subscribers(key);
+        self.tell_subscribers(key);
     }
 
     fn expire(&mut self, now: Instant) {
@@ -387,17 +422,11 @@ impl State {
         }
     }
 
-    fn count_subscribers(&self, key: &ConferenceKey) {
+    fn tell_subscribers(&self, key: &ConferenceKey) {
         if let Some(entry) = self.conferences.get(key) {
-            let count = self
-                .subscriptions
-                .values()
-                .filter(|subscription| subscription.watch.is_none())
-                .filter(|subscription| subscription.conference() == key)
-                .count();
             entry.subscribers.send_if_modified(|known| {
-                let changed = *known != count;
-                *known = count;
+                let changed = *known != entry.count;
+                *known = entry.count;
                 changed
             });
         }
@@ -410,6 +439,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     tag_seed: u64,
     tag_count: AtomicU64,
+    /// SUBSCRIBEs accepted.
+    pub(crate) accepted: AtomicU64,
     /// True once the server was dropped.
     pub(crate) stopped: watch::Sender<bool>,
     state: Mutex<State>,
@@ -421,6 +452,7 @@ impl Shared {
             settings,
             tag_seed,
             tag_count: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
             stopped: watch::Sender::new(false),
             state: Mutex::default(),
         }

@@ -6,6 +6,9 @@ mod clauses;
 mod fuzz;
 mod mutants;
 mod package;
+mod process;
+mod scale;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,13 @@ enum Command {
     /// Do one job of the benchmark a number of times, to be counted from outside
     #[command(hide = true)]
     Measure(bench::Measure),
+    /// Hold many subscriptions over one connection: set up, notified, refreshed, ended (P11)
+    Scale(scale::Options),
+    /// Be the IM server of `scale`; commands come on standard input
+    #[command(hide = true)]
+    ScalePeer(scale::peer::Options),
+    /// Watch conferences for a while, with joins, leaves, gaps and dead connections; see that rosters are right and memory flat
+    Soak(soak::Options),
     /// Put faults into core's code one by one and see that a test notices each
     Mutants(mutants::Options),
     /// Make target/baresip-module: the stripped baresip module with its configuration, to be copied
@@ -52,6 +62,9 @@ fn main() -> ExitCode {
         Command::Clauses(options) => clauses::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Measure(measure) => bench::measure(&measure),
+        Command::Scale(options) => scale::run(&options),
+        Command::ScalePeer(options) => scale::peer::run(&options),
+        Command::Soak(options) => soak::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::PackageBaresip => package::run(),
     }

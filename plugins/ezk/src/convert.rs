@@ -8,6 +8,7 @@ use ezk_sip_core::transaction::TsxResponse;
 use ezk_sip_core::{IncomingRequest, Request as EzkRequest};
 use ezk_sip_types::uri::SipUri;
 use ezk_sip_types::{Headers as EzkHeaders, Method, Name};
+use rollmark::core::header::Address;
 use rollmark::core::message::{Headers, Request, Response};
 
 fn headers(headers: &EzkHeaders) -> Headers {
@@ -48,9 +49,29 @@ pub(crate) fn name(name: &str) -> Name {
     Name::from(BytesStr::from(name))
 }
 
-/// A request to be sent; none when ezk cannot parse the Request-URI.
-pub(crate) fn outgoing(request: &Request) -> Option<EzkRequest> {
-    let uri = SipUri::from_str(&request.uri).ok()?;
+/// Why ezk cannot send a request, or could not receive what comes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsendable {
+    #[error(
+        "ezk cannot send to this Request-URI: it must be a sip: or sips: URI, and a host name without _"
+    )]
+    RequestUri,
+    #[error(
+        "ezk drops every message with such a URI in {0}, a tel: URI for one: give the identity as sip:NUMBER@DOMAIN;user=phone"
+    )]
+    Identity(&'static str),
+}
+
+/// A request to be sent.
+pub(crate) fn outgoing(request: &Request) -> Result<EzkRequest, Unsendable> {
+    let uri = SipUri::from_str(&request.uri).map_err(|_| Unsendable::RequestUri)?;
+    for name in ["From", "To"] {
+        let address = request.headers.get(name).and_then(Address::parse);
+        // Responses and NOTIFYs bring it back, and ezk answers none of them.
+        if address.is_some_and(|address| SipUri::from_str(&address.uri).is_err()) {
+            return Err(Unsendable::Identity(name));
+        }
+    }
     let mut outgoing = EzkRequest::new(Method::from(request.method.as_str()), uri);
     for header in request.headers.iter() {
         outgoing
@@ -58,5 +79,16 @@ pub(crate) fn outgoing(request: &Request) -> Option<EzkRequest> {
             .insert(name(&header.name), header.value.as_str());
     }
     outgoing.body = Bytes::copy_from_slice(&request.body);
-    Some(outgoing)
+    Ok(outgoing)
+}
+
+/// Bytes on the wire: what ezk adds is Via and Content-Length.
+pub(crate) fn size(request: &Request) -> usize {
+    const ADDED: usize = 150;
+    let line = request.method.len() + request.uri.len() + 12;
+    let headers = request
+        .headers
+        .iter()
+        .map(|header| header.name.len() + header.value.len() + 4);
+    line + headers.sum::<usize>() + ADDED + request.body.len()
 }

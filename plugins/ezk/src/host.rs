@@ -5,11 +5,11 @@ use std::time::Duration;
 use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
 use ezk_sip_core::{Endpoint, Error};
 use ezk_sip_types::CodeKind;
-use rollmark::Port;
 use rollmark::core::header::Address;
 use rollmark::core::host::{Action, Fact};
 use rollmark::core::message::Request;
 use rollmark::core::uri::Uri;
+use rollmark::{Port, Redacted};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -53,7 +53,7 @@ pub(crate) async fn run(
                 });
             }
             // A transaction host is asked for nothing else.
-            other => tracing::error!(?other, "unexpected action"),
+            other => tracing::error!(action = ?Redacted(&other), "unexpected action"),
         }
     }
 }

@@ -45,7 +45,7 @@ mod requests;
 pub use convert::request as neutral_request;
 pub use invite::Invitation;
 pub use layer::ConferencePlugin;
-pub use requests::Requests;
+pub use requests::{LARGEST_DATAGRAM, Requests};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use ezk_sip_core::transaction::ClientTsx;
 use ezk_sip_core::transport::{MessageTpInfo, TargetTransportInfo};
 use ezk_sip_core::{Endpoint, Error};
-use rollmark::Reporter;
 use rollmark::core::host::SendFailure;
 use rollmark::core::message::{Request, Response};
+use rollmark::{Redacted, Reporter};
 use tokio::sync::watch;
 
 use crate::flow::{Flow, FlowError, Flows};
 use crate::{convert, host};
+
+/// A larger request goes by TCP: the path may not carry it in one datagram (RFC 3261 §18.1.1).
+pub const LARGEST_DATAGRAM: usize = 1300;
 
 /// Sends requests as the plugin does: raw headers, retransmission by RFC 3261 §17.1.2.2, one connection to each next hop.
 /// Cheap to clone.
@@ -31,7 +34,8 @@ impl Requests {
     }
 
     /// Sends a request by way of `next_hop` (a SIP URI) and waits for its final response. A Contact that begins with `<>`
-    /// gets the address of the flow.
+    /// gets the address of the flow. A request of more than [`LARGEST_DATAGRAM`] bytes goes by TCP where the server takes
+    /// that (RFC 3261 §18.1.1); its Contact stays that of UDP.
     ///
     /// # Errors
     /// When there is no answer (Timer F), or it cannot be sent.
@@ -41,12 +45,16 @@ impl Requests {
         mut request: Request,
         next_hop: &str,
     ) -> Result<Response, SendFailure> {
-        let flow = self.flow(endpoint, next_hop).await?;
+        let mut flow = self.flow(endpoint, next_hop).await?;
         host::name_contact(&mut request, &flow);
-        let Some(outgoing) = convert::outgoing(&request) else {
-            tracing::error!(uri = request.uri, "ezk cannot send to this Request-URI");
-            return Err(SendFailure::Unreachable);
-        };
+        let outgoing = convert::outgoing(&request).map_err(|fault| {
+            tracing::error!("{fault}");
+            SendFailure::Unreachable
+        })?;
+        if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
+            let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
+            flow = connection.await.unwrap_or(flow);
+        }
         let mut target = TargetTransportInfo {
             via_host_port: flow.via(),
             transport: Some((flow.transport.clone(), flow.destination)),
@@ -55,14 +63,17 @@ impl Requests {
             Ok(client) => finish(client, &flow).await,
             Err(error) => Err(error),
         };
+        let destination = flow.destination;
         match result {
             Ok(response) => Ok(response),
             Err(Error::RequestTimedOut) => {
-                tracing::warn!(next_hop, "no answer (Timer F)");
+                tracing::warn!(%destination, "no answer (Timer F)");
+                self.flows.forget(next_hop).await;
                 Err(SendFailure::NoAnswer)
             }
             Err(error) => {
-                tracing::error!(%error, next_hop, "the request could not be sent");
+                tracing::error!(%error, %destination, "the request could not be sent");
+                self.flows.forget(next_hop).await;
                 Err(SendFailure::Unreachable)
             }
         }
@@ -99,7 +110,7 @@ impl Requests {
     ) -> Result<Flow, SendFailure> {
         let flow = self.flows.to(endpoint, next_hop, &self.reporter).await;
         flow.map_err(|error: FlowError| {
-            tracing::error!(%error, next_hop, "the next hop cannot be reached");
+            tracing::error!(%error, next_hop = %Redacted(next_hop), "the next hop cannot be reached");
             SendFailure::Unreachable
         })
     }

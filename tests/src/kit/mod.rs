@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use notifier::{Asked, Body, Form, Notifier};
 pub use scenarios::{SCENARIOS, Scenario};
+pub use words::words;
 
 /// The conference of all scenarios.
 pub const ROOM: &str = "sip:room@example.org";

@@ -3,7 +3,7 @@
 use rollmark_core::engine::What;
 
 /// One event as a line.
-pub(super) fn words(what: &What) -> String {
+pub fn words(what: &What) -> String {
     let on = |verb: &str, entity: &str| format!("{verb} {entity}");
     match what {
         What::State(state) => {

@@ -43,7 +43,7 @@ pub use package::{Body, PackageSettings};
 use session::Sessions;
 pub use wall_time::WALL_TIME_TRUST;
 use watch::Watch;
-pub use watch::{RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
+pub use watch::{FLOW_LOST_AT_ONCE, FLOW_LOST_SPACING, RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
 
 /// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -261,13 +261,21 @@ impl Engine {
                 }
             }
             Fact::FlowLost => {
+                let mut place = 0usize;
                 for id in self.all() {
-                    self.with(now, id, |_, watch| {
+                    let behind = place.saturating_sub(FLOW_LOST_AT_ONCE - 1);
+                    let behind = FLOW_LOST_SPACING.saturating_mul(behind as u32);
+                    let asks = self.with(now, id, |_, watch| {
                         // A refresh under way is on a new flow, or fails with the old one and is sent again.
-                        if !watch.subscription.is_refreshing() {
+                        let asks = !watch.subscription.is_refreshing();
+                        if asks && behind.is_zero() {
                             watch.resync.lost();
+                        } else if asks {
+                            watch.resync.lost_among(now, behind);
                         }
+                        asks
                     });
+                    place += usize::from(asks == Some(true));
                 }
             }
             Fact::Terminated { subscription } => {

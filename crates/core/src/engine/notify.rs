@@ -255,7 +255,7 @@ impl Engine {
             return self.without_state(id, watch);
         };
         let (verdict, news) = self.documents(now, watch, headers, body);
-        watch.resync.answered();
+        watch.resync.notified();
         if verdict == Verdict::TAKEN {
             self.note_state_held(watch, headers, &state);
         }

@@ -21,6 +21,10 @@ use crate::subscription::{Cause, EndReason, Shown, Step, Subscription};
 pub const RESYNC_BACKOFF_FIRST: Duration = Duration::from_secs(2);
 /// Longest pause between two requests for full state.
 pub const RESYNC_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Subscriptions that are refreshed at once when a flow is lost; the others follow by [`FLOW_LOST_SPACING`].
+pub const FLOW_LOST_AT_ONCE: usize = 32;
+/// From one refresh to the next of many subscriptions on a flow that was lost, so that their servers are not flooded.
+pub const FLOW_LOST_SPACING: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -96,13 +100,28 @@ pub(crate) struct Resync {
     /// A NOTIFY or a flow was lost on the way: the server must be asked once more.
     lost: bool,
     lost_not_before: Duration,
+    /// How often it was asked since the server was last heard.
+    lost_tries: u8,
 }
 
 impl Resync {
     /// Something was lost on the way. Asked at once, and then at most once in [`RESYNC_BACKOFF_FIRST`], for whoever is at
-    /// the other end may lose things on purpose (SEC-18).
+    /// the other end may lose things on purpose (SEC-18). While no NOTIFY comes at all that pause doubles, so that an answer
+    /// that breaks each connection does not break one after the other.
     pub(crate) fn lost(&mut self) {
         self.lost = true;
+    }
+
+    /// The same for one of many, which asks this much later.
+    pub(crate) fn lost_among(&mut self, now: Duration, behind: Duration) {
+        self.lost = true;
+        self.lost_not_before = self.lost_not_before.max(now.saturating_add(behind));
+    }
+
+    /// A NOTIFY came and was read.
+    pub(crate) fn notified(&mut self) {
+        self.outstanding = false;
+        self.lost_tries = 0;
     }
 
     /// Decides on the request for what was lost; true when it is to be sent now.
@@ -116,7 +135,9 @@ impl Resync {
             return false;
         }
         self.lost = false;
-        self.lost_not_before = now.saturating_add(RESYNC_BACKOFF_FIRST);
+        let pause = RESYNC_BACKOFF_FIRST.saturating_mul(1 << self.lost_tries.min(16));
+        self.lost_not_before = now.saturating_add(pause.min(RESYNC_BACKOFF_MAX));
+        self.lost_tries = self.lost_tries.saturating_add(1);
         true
     }
 
@@ -222,6 +243,7 @@ impl Watch {
         self.deviations = 0;
         self.resync = Resync {
             lost_not_before: self.resync.lost_not_before,
+            lost_tries: self.resync.lost_tries,
             ..Resync::default()
         };
         self.package.begin_subscription();

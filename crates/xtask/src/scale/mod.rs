@@ -1,0 +1,279 @@
+//! `cargo xtask scale`: many subscriptions in one process over one TCP connection of the ezk host (P11).
+
+pub(crate) mod peer;
+
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use cpu_time::ProcessTime;
+use peer::{Peer, room};
+use rollmark::core::subscription::{EndReason, Shown};
+use rollmark::{Account, Conference, What};
+use rollmark_ua::{Transport, UserAgent};
+
+use crate::process;
+
+/// What goes wrong around the measurement.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Subscriptions of one conference.
+const ROOM: usize = 500;
+/// Requests on their way at a time while subscriptions are set up and ended.
+const WINDOW: usize = 200;
+/// Longest wait for one event.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Life of a subscription for each of so many, at least [`LIFE_MIN`]: set-up is over before the first refresh.
+const PER_SECOND: usize = 400;
+/// Shortest life in seconds.
+const LIFE_MIN: u32 = 6;
+
+/// `cargo xtask scale`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How many
+    #[arg(long, default_value_t = 100_000)]
+    subscriptions: usize,
+}
+
+/// Runs it and prints what came of it.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(Fault::from)
+        .and_then(|runtime| runtime.block_on(measure(options.subscriptions.max(1))));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: scale: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(count: usize) -> Result<(), Fault> {
+    let life = LIFE_MIN.max((count / PER_SECOND) as u32);
+    let rooms = count.div_ceil(ROOM);
+    let mut server = Peer::start(rooms, life)?;
+    let mut account = Account::new("sip:alice@im.example");
+    account.subscription.expires = life;
+    let settings = rollmark_ua::Settings {
+        server: Some(server.address.clone()),
+        transport: Transport::Tcp,
+        ca: None,
+    };
+    let phone = UserAgent::start(settings, account).await?;
+    println!("{count} subscriptions of {life} s to {rooms} conferences over one TCP connection");
+    let before = (process::resident(), process::allocated());
+
+    let start = Instant::now();
+    let mut held: Vec<Conference> = Vec::with_capacity(count);
+    let mut waiting = 0;
+    let mut first = None;
+    for number in 0..count {
+        let uri = room(number / ROOM);
+        held.push(phone.conferences.subscribe(&uri).await?);
+        if held.len() - waiting > WINDOW {
+            wait_for_roster(&mut held[waiting]).await?;
+            waiting += 1;
+        }
+        if number + 1 == ROOM && count >= 2 * ROOM {
+            // What a NOTIFY takes while there are few.
+            for conference in &mut held[waiting..] {
+                wait_for_roster(conference).await?;
+            }
+            waiting = held.len();
+            first = Some(notified(&mut server, 0..1, &mut held).await?);
+        }
+    }
+    for conference in &mut held[waiting..] {
+        wait_for_roster(conference).await?;
+    }
+    let set_up = Instant::now();
+    rate("set up", count, start.elapsed());
+    let (resident, allocated) = (
+        process::resident().saturating_sub(before.0),
+        process::allocated().saturating_sub(before.1),
+    );
+    println!(
+        "memory             {:.1} kB resident, {:.1} kB allocated for each subscription, with the transactions of a moment",
+        resident as f64 / count as f64 / 1e3,
+        allocated as f64 / count as f64 / 1e3,
+    );
+    expect_held(&mut server, count)?;
+
+    let from = usize::from(first.is_some());
+    let took = notified(&mut server, from..rooms, &mut held).await?;
+    rate("notified", took.notified, took.time);
+    println!("CPU                {:.0} µs a NOTIFY", took.cpu * 1e6);
+    if let Some(first) = first {
+        println!(
+            "                   {:.2} times what it takes with {ROOM} subscriptions",
+            took.cpu / first.cpu
+        );
+    }
+
+    refreshed(
+        &mut server,
+        count,
+        set_up + Duration::from_secs(life.into()),
+    )
+    .await?;
+    let lost = lost(&mut held).await;
+    expect_held(&mut server, count)?;
+    println!(
+        "memory             {:.1} kB resident, {:.1} kB allocated for each subscription, at rest",
+        process::resident().saturating_sub(before.0) as f64 / count as f64 / 1e3,
+        process::allocated().saturating_sub(before.1) as f64 / count as f64 / 1e3,
+    );
+
+    let start = Instant::now();
+    let mut leaving = VecDeque::new();
+    for conference in held {
+        conference.unsubscribe();
+        leaving.push_back(conference);
+        if leaving.len() > WINDOW
+            && let Some(mut conference) = leaving.pop_front()
+        {
+            wait_for_end(&mut conference).await?;
+        }
+    }
+    for mut conference in leaving {
+        wait_for_end(&mut conference).await?;
+    }
+    rate("ended", count, start.elapsed());
+    expect_held(&mut server, 0)?;
+    if lost > 0 {
+        return Err(format!("{lost} of {count} subscriptions were lost on the way").into());
+    }
+    println!("lost               none");
+    Ok(())
+}
+
+fn rate(what: &str, count: usize, time: Duration) {
+    let seconds = time.as_secs_f64();
+    println!(
+        "{what:18} {count} in {seconds:.1} s, {:.0} a second",
+        count as f64 / seconds
+    );
+}
+
+fn expect_held(server: &mut Peer, count: usize) -> Result<(), Fault> {
+    let (held, _) = server.count()?;
+    if held == count {
+        Ok(())
+    } else {
+        Err(format!("the server holds {held} subscriptions, {count} are due").into())
+    }
+}
+
+struct Notified {
+    notified: usize,
+    time: Duration,
+    /// Seconds of CPU time of this process for each.
+    cpu: f64,
+}
+
+/// Somebody joins each of these conferences, the next one when the last subscriber has heard of it.
+async fn notified(
+    server: &mut Peer,
+    rooms: std::ops::Range<usize>,
+    held: &mut [Conference],
+) -> Result<Notified, Fault> {
+    let (start, cpu) = (Instant::now(), ProcessTime::now());
+    let mut notified = 0;
+    for number in rooms {
+        server.join(number, "carol")?;
+        let end = held.len().min((number + 1) * ROOM);
+        for conference in &mut held[number * ROOM..end] {
+            wait_for(conference, |what| matches!(what, What::Joined(_))).await?;
+            notified += 1;
+        }
+    }
+    Ok(Notified {
+        notified,
+        time: start.elapsed(),
+        cpu: cpu.elapsed().as_secs_f64() / notified.max(1) as f64,
+    })
+}
+
+/// Waits until every subscription must have been refreshed, and counts how that goes.
+async fn refreshed(server: &mut Peer, count: usize, until: Instant) -> Result<(), Fault> {
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    let (start, (_, before)) = (Instant::now(), server.count()?);
+    let (mut last, mut peak) = ((Instant::now(), before), 0.0f64);
+    while Instant::now() < until {
+        ticks.tick().await;
+        let (held, accepted) = server.count()?;
+        if held != count {
+            return Err(format!("{held} of {count} subscriptions are left").into());
+        }
+        let time = last.0.elapsed().as_secs_f64();
+        if time >= 1.0 {
+            peak = peak.max((accepted - last.1) as f64 / time);
+            last = (Instant::now(), accepted);
+        }
+    }
+    let (_, accepted) = server.count()?;
+    let refreshes = accepted - count as u64;
+    let mean = (accepted - before) as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "refreshed          {refreshes} times, {mean:.0} a second, {peak:.0} in the busiest second"
+    );
+    if refreshes < count as u64 {
+        return Err("not every subscription was refreshed".into());
+    }
+    Ok(())
+}
+
+/// How many conferences told anything but that all is well.
+async fn lost(held: &mut [Conference]) -> usize {
+    let mut lost = 0;
+    for conference in held {
+        let mut well = true;
+        // What is there already comes without a wait.
+        while let Ok(event) = tokio::time::timeout(Duration::ZERO, conference.next()).await {
+            well &= match event.map(|event| event.what) {
+                Some(What::State(state)) => state.shown == Shown::Active,
+                Some(What::Ended { .. }) | None => {
+                    lost += 1;
+                    break;
+                }
+                Some(_) => true,
+            };
+        }
+        lost += usize::from(!well);
+    }
+    lost
+}
+
+async fn wait_for_roster(conference: &mut Conference) -> Result<(), Fault> {
+    wait_for(conference, |what| matches!(what, What::Roster(_))).await
+}
+
+async fn wait_for_end(conference: &mut Conference) -> Result<(), Fault> {
+    wait_for(conference, |what| {
+        let unsubscribed = EndReason::Unsubscribed;
+        matches!(what, What::Ended { reason, status: None } if *reason == unsubscribed)
+    })
+    .await
+}
+
+async fn wait_for(conference: &mut Conference, is: impl Fn(&What) -> bool) -> Result<(), Fault> {
+    loop {
+        let event = tokio::time::timeout(PATIENCE, conference.next())
+            .await
+            .map_err(|_| "a conference fell silent")?
+            .ok_or("a conference ended")?;
+        if is(&event.what) {
+            return Ok(());
+        }
+        if let What::Ended { reason, status } = event.what {
+            return Err(format!("a conference ended: {} {status:?}", reason.as_str()).into());
+        }
+    }
+}

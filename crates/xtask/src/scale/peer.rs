@@ -1,0 +1,142 @@
+//! The other end of `cargo xtask scale`: the embedded IM server in a process of its own, so that memory and time of the
+//! subscriber are its own.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+
+use clap::Args;
+use rollmark_im_server::{Conference, Focus, ImServer, Settings, User};
+
+use super::Fault;
+
+/// `cargo xtask scale-peer`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Conferences
+    rooms: usize,
+    /// Longest subscription granted, in seconds
+    life: u32,
+}
+
+/// URI of a conference.
+pub(crate) fn room(number: usize) -> String {
+    format!("sip:room{number}@im.example")
+}
+
+/// Serves until standard input ends.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    match serve(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: IM server: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: &Options) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let _guard = runtime.enter();
+    let settings = Settings {
+        max_expires: options.life,
+        ..Settings::default()
+    };
+    let server = runtime.block_on(ImServer::bind(settings))?;
+    let mut rooms: Vec<Focus> = Vec::new();
+    for number in 0..options.rooms {
+        let conference = Conference::new("Scale")
+            .user(User::connected("sip:alice@im.example"))
+            .user(User::connected("sip:bob@im.example"));
+        rooms.push(server.create_conference(&room(number), conference)?);
+    }
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", server.tcp_addr())?;
+    for line in std::io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split(' ').collect();
+        match words.as_slice() {
+            ["join", number, user] => {
+                let focus = rooms.get(number.parse::<usize>()?).ok_or("no such room")?;
+                focus.join(User::connected(format!("sip:{user}@im.example")))?;
+                writeln!(out, "joined")?;
+            }
+            ["count"] => {
+                let mut held = 0;
+                for focus in &rooms {
+                    held += *focus.subscribers()?.borrow();
+                }
+                writeln!(out, "{held} {}", server.accepted())?;
+            }
+            _ => return Err(format!("unknown command {line:?}").into()),
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// That process, as seen from here. Dropping it ends it.
+pub(crate) struct Peer {
+    child: Child,
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub(crate) address: String,
+}
+
+impl Peer {
+    pub(crate) fn start(rooms: usize, life: u32) -> Result<Self, Fault> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["scale-peer", &rooms.to_string(), &life.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let answers = child.stdout.take().ok_or("no standard output")?;
+        let mut peer = Self {
+            commands: child.stdin.take(),
+            child,
+            answers: BufReader::new(answers),
+            address: String::new(),
+        };
+        peer.address = peer.answer()?;
+        Ok(peer)
+    }
+
+    fn answer(&mut self) -> Result<String, Fault> {
+        let mut line = String::new();
+        if self.answers.read_line(&mut line)? == 0 {
+            return Err("the IM server has ended".into());
+        }
+        Ok(line.trim().to_owned())
+    }
+
+    fn ask(&mut self, command: &str) -> Result<String, Fault> {
+        let commands = self.commands.as_mut().ok_or("no standard input")?;
+        writeln!(commands, "{command}")?;
+        commands.flush()?;
+        self.answer()
+    }
+
+    /// Lets somebody join.
+    pub(crate) fn join(&mut self, room: usize, user: &str) -> Result<(), Fault> {
+        self.ask(&format!("join {room} {user}")).map(drop)
+    }
+
+    /// Subscriptions held, and SUBSCRIBEs accepted so far.
+    pub(crate) fn count(&mut self) -> Result<(usize, u64), Fault> {
+        let answer = self.ask("count")?;
+        let (held, accepted) = answer.split_once(' ').ok_or("two numbers are due")?;
+        Ok((held.parse()?, accepted.parse()?))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.commands.take());
+        // It ends by itself once its input is closed; a hung one is not waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,281 @@
+//! `cargo xtask soak`: conferences watched for a while, with joins, leaves, gaps and dead connections; at the end every
+//! roster is right and memory has not grown.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use rollmark::{Account, Conference, What};
+use rollmark_im_server::network::LossyLink;
+use rollmark_im_server::{Conference as Room, Focus, ImServer, Settings, User};
+use rollmark_ua::{Transport, UserAgent};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::process;
+use crate::scale::Fault;
+
+/// Conferences; each is watched over TCP and over UDP.
+const ROOMS: usize = 6;
+/// People who come and go in each.
+const PEOPLE: u64 = 20;
+/// From one change to the next.
+const PACE: Duration = Duration::from_millis(25);
+/// A NOTIFY is lost at every so many changes.
+const GAP_EVERY: u64 = 23;
+/// All connections die at every so many changes.
+const DEATH_EVERY: u64 = 97;
+/// How long rosters may take to be right once nothing changes any more.
+const SETTLE: Duration = Duration::from_secs(60);
+/// Memory at the end, as a share of that after a fifth of the time.
+const MOST_GROWTH: f64 = 1.05;
+/// A fifth of less than this says nothing: transactions of UDP are kept for 32 s.
+const SHORTEST_JUDGED: u64 = 240;
+
+/// `cargo xtask soak`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How long
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+}
+
+/// Runs it and prints what came of it.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let result = runtime
+        .map_err(Fault::from)
+        .and_then(|runtime| runtime.block_on(soak(options.seconds.max(1))));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: soak: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn soak(seconds: u64) -> Result<(), Fault> {
+    let server = ImServer::bind(Settings {
+        max_expires: 30,
+        ..Settings::default()
+    })
+    .await?;
+    let relay = Relay::start(server.tcp_addr()).await?;
+    server.advertise_tcp(relay.address);
+    let link = LossyLink::bind(server.udp_addr()).await?;
+    server.advertise_udp(link.addr());
+    let mut rooms = Vec::new();
+    for number in 0..ROOMS {
+        let room = Room::new("Soak").user(User::connected("sip:alice@im.example"));
+        rooms.push(server.create_conference(&uri(number), room)?);
+    }
+    let phones = [
+        phone(Transport::Tcp, relay.address).await?,
+        phone(Transport::Udp, link.addr()).await?,
+    ];
+    let mut watched = Vec::new();
+    for (number, room) in rooms.iter().enumerate() {
+        for phone in &phones {
+            let conference = phone.conferences.subscribe(&uri(number)).await?;
+            watched.push((room.clone(), Roster::follow(conference)));
+        }
+    }
+    settled(&watched).await?;
+
+    let (mut changes, mut deaths, mut at_a_fifth) = (0u64, 0u64, 0u64);
+    let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+    let start = Instant::now();
+    let mut ticks = tokio::time::interval(PACE);
+    while start.elapsed() < Duration::from_secs(seconds) {
+        ticks.tick().await;
+        // xorshift: the same changes in every run.
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        if changes % GAP_EVERY == GAP_EVERY - 1 {
+            link.lose_next_notify();
+        }
+        if changes % DEATH_EVERY == DEATH_EVERY - 1 {
+            deaths += relay.cut();
+        }
+        let room = &rooms[(dice >> 32) as usize % ROOMS];
+        come_or_go(room, dice % PEOPLE)?;
+        changes += 1;
+        if at_a_fifth == 0 && start.elapsed() >= Duration::from_secs(seconds) / 5 {
+            at_a_fifth = process::resident();
+        }
+    }
+    let at_the_end = process::resident();
+    let gaps = link.lost();
+    // What was lost at the very end shows with the next change.
+    for room in &rooms {
+        come_or_go(room, PEOPLE)?;
+    }
+    settled(&watched).await?;
+    println!(
+        "soak               {seconds} s, {changes} joins and leaves, {gaps} gaps, {deaths} dead connections, {} SUBSCRIBEs",
+        server.accepted()
+    );
+    println!("rosters            all {} are right", watched.len());
+    let growth = at_the_end as f64 / at_a_fifth.max(1) as f64;
+    println!(
+        "resident memory    {:.1} MB after a fifth, {:.1} MB at the end: {growth:.3} times",
+        at_a_fifth as f64 / 1e6,
+        at_the_end as f64 / 1e6,
+    );
+    for phone in &phones {
+        phone.conferences.stop(Duration::from_secs(5)).await;
+    }
+    if seconds < SHORTEST_JUDGED {
+        println!("                   not judged: that takes {SHORTEST_JUDGED} s");
+    } else if growth > MOST_GROWTH {
+        return Err(format!("memory grew: at most {MOST_GROWTH} times is due").into());
+    }
+    if gaps == 0 || deaths == 0 {
+        return Err("no gap, or no dead connection: that was no soak".into());
+    }
+    Ok(())
+}
+
+fn uri(number: usize) -> String {
+    format!("sip:room{number}@im.example")
+}
+
+async fn phone(transport: Transport, server: SocketAddr) -> Result<UserAgent, Fault> {
+    let mut account = Account::new("sip:alice@im.example");
+    account.subscription.expires = 30;
+    let settings = rollmark_ua::Settings {
+        server: Some(server.to_string()),
+        transport,
+        ca: None,
+    };
+    Ok(UserAgent::start(settings, account).await?)
+}
+
+/// Somebody who is in goes, somebody who is out comes.
+fn come_or_go(room: &Focus, person: u64) -> Result<(), Fault> {
+    let entity = format!("sip:user{person}@im.example");
+    room.change(|conference| {
+        if conference.users().iter().any(|user| user.entity == entity) {
+            conference.remove(&entity)
+        } else {
+            conference.join(User::connected(&entity))
+        }
+    })?;
+    Ok(())
+}
+
+/// What one subscriber shows.
+struct Roster {
+    present: watch::Receiver<Option<BTreeSet<String>>>,
+}
+
+impl Roster {
+    fn follow(mut conference: Conference) -> Self {
+        let (shown, present) = watch::channel(None);
+        tokio::spawn(async move {
+            let name = |row: &rollmark::Row| row.user.entity().to_owned();
+            while let Some(event) = conference.next().await {
+                shown.send_modify(|shown: &mut Option<BTreeSet<String>>| match &event.what {
+                    What::Roster(rows) => {
+                        let present = rows.iter().filter(|row| row.user.present());
+                        *shown = Some(present.map(name).collect());
+                    }
+                    What::Joined(row) => {
+                        shown.get_or_insert_default().insert(name(row));
+                    }
+                    What::Left { row, .. } => {
+                        shown.get_or_insert_default().remove(&name(row));
+                    }
+                    _ => {}
+                });
+            }
+            shown.send_replace(None);
+        });
+        Self { present }
+    }
+}
+
+/// Waits until each roster is that of its conference.
+async fn settled(watched: &[(Focus, Roster)]) -> Result<(), Fault> {
+    let deadline = tokio::time::Instant::now() + SETTLE;
+    for (room, roster) in watched {
+        let conference = room.conference()?;
+        let due: BTreeSet<String> = conference
+            .users()
+            .iter()
+            .map(|user| user.entity.clone())
+            .collect();
+        let mut present = roster.present.clone();
+        let right = present.wait_for(|present| present.as_ref() == Some(&due));
+        match tokio::time::timeout_at(deadline, right).await {
+            Ok(Ok(_)) => {}
+            _ => {
+                let shown = roster.present.borrow().clone();
+                return Err(
+                    format!("a roster is wrong: {shown:?} is shown, {due:?} is due").into(),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A TCP relay whose connections can be cut.
+struct Relay {
+    address: SocketAddr,
+    open: Arc<Mutex<Vec<AbortHandle>>>,
+    accept: AbortHandle,
+}
+
+impl Relay {
+    async fn start(server: SocketAddr) -> Result<Self, Fault> {
+        let listener = TcpListener::bind((server.ip(), 0)).await?;
+        let address = listener.local_addr()?;
+        let open: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
+        let made = open.clone();
+        let accept = tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let connection = tokio::spawn(async move {
+                    if let Ok(mut server) = TcpStream::connect(server).await {
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                });
+                let mut open = made.lock().unwrap_or_else(PoisonError::into_inner);
+                open.push(connection.abort_handle());
+            }
+        });
+        Ok(Self {
+            address,
+            open,
+            accept: accept.abort_handle(),
+        })
+    }
+
+    /// Cuts all connections; how many there were.
+    fn cut(&self) -> u64 {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = open.iter().filter(|connection| !connection.is_finished());
+        let count = alive.count() as u64;
+        for connection in open.drain(..) {
+            connection.abort();
+        }
+        count
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.accept.abort();
+        self.cut();
+    }
+}
