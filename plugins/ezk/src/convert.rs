@@ -9,6 +9,7 @@ use ezk_sip_core::{IncomingRequest, Request as EzkRequest};
 use ezk_sip_types::uri::SipUri;
 use ezk_sip_types::{Headers as EzkHeaders, Method, Name};
 use rollmark::core::header::Address;
+use rollmark::core::host::SendFailure;
 use rollmark::core::message::{Headers, Request, Response};
 
 fn headers(headers: &EzkHeaders) -> Headers {
@@ -60,6 +61,14 @@ pub(crate) enum Unsendable {
         "ezk drops every message with such a URI in {0}, a tel: URI for one: give the identity as sip:NUMBER@DOMAIN;user=phone"
     )]
     Identity(&'static str),
+}
+
+impl From<Unsendable> for SendFailure {
+    /// Says it in the log, for the failure itself does not.
+    fn from(fault: Unsendable) -> Self {
+        tracing::error!("{fault}");
+        Self::Unreachable
+    }
 }
 
 /// A request to be sent.

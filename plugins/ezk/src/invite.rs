@@ -7,6 +7,7 @@ use ezk_sip_core::transaction::{ClientInvTsx, TsxKey};
 use ezk_sip_core::transport::{OutgoingParts, OutgoingRequest, TargetTransportInfo};
 use ezk_sip_core::{Endpoint, Error, IncomingRequest};
 use ezk_sip_types::{Method, Name};
+use rollmark::Redacted;
 use rollmark::core::host::SendFailure;
 use rollmark::core::message::{Request, Response};
 
@@ -38,10 +39,10 @@ impl Requests {
     ) -> Result<Invitation, SendFailure> {
         let flow = self.flow(endpoint, next_hop).await?;
         crate::host::name_contact(&mut request, &flow);
-        let outgoing = convert::outgoing(&request).ok_or(SendFailure::Unreachable)?;
+        let outgoing = convert::outgoing(&request)?;
         let transaction = endpoint.send_invite(outgoing, &mut target(&flow)).await;
         let transaction = transaction.map_err(|error| {
-            tracing::error!(%error, next_hop, "the INVITE could not be sent");
+            tracing::error!(%error, next_hop = %Redacted(next_hop), "the INVITE could not be sent");
             SendFailure::Unreachable
         })?;
         Ok(Invitation {
@@ -61,7 +62,7 @@ impl Requests {
         next_hop: &str,
     ) -> Result<(), SendFailure> {
         let flow = self.flow(endpoint, next_hop).await?;
-        let mut outgoing = convert::outgoing(&request).ok_or(SendFailure::Unreachable)?;
+        let mut outgoing = convert::outgoing(&request)?;
         let key = TsxKey::client(&Method::ACK);
         let via = endpoint.create_via(&flow.transport, &key, flow.via());
         outgoing.headers.insert_named_front(&via);
@@ -73,7 +74,7 @@ impl Requests {
             Ok::<_, Error>(())
         };
         sent.await.map_err(|error| {
-            tracing::error!(%error, next_hop, "an ACK could not be sent");
+            tracing::error!(%error, next_hop = %Redacted(next_hop), "an ACK could not be sent");
             SendFailure::Unreachable
         })
     }

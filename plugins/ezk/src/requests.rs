@@ -47,10 +47,7 @@ impl Requests {
     ) -> Result<Response, SendFailure> {
         let mut flow = self.flow(endpoint, next_hop).await?;
         host::name_contact(&mut request, &flow);
-        let outgoing = convert::outgoing(&request).map_err(|fault| {
-            tracing::error!("{fault}");
-            SendFailure::Unreachable
-        })?;
+        let outgoing = convert::outgoing(&request)?;
         if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
             let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
             flow = connection.await.unwrap_or(flow);

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rollmark::core::host::{Action, Fact};
-use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
+use rollmark::{Account, Capabilities, Conferences, Port, Redacted, Reporter};
 use rsip::{SipMessage, Transport};
 
 use crate::request::Requests;
@@ -110,7 +110,7 @@ impl<W: Wire> Host<W> {
                     });
                 }
                 // A transaction host is asked for nothing else.
-                other => tracing::error!(?other, "unexpected action"),
+                other => tracing::error!(action = ?Redacted(&other), "unexpected action"),
             }
         }
     }

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rollmark::Reporter;
 use rollmark::core::header::{Address, cseq};
 use rollmark::core::host::{Fact, SendFailure, TransactionId};
 use rollmark::core::message::Request;
 use rollmark::core::uri::Uri;
+use rollmark::{Redacted, Reporter};
 use rsip::{Header, SipMessage};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -92,11 +92,11 @@ impl Requests {
         let flow = match tokio::time::timeout(TIMER_F, route).await {
             Ok(Ok(flow)) => flow,
             Ok(Err(error)) => {
-                tracing::error!(%error, next_hop, "the next hop cannot be reached");
+                tracing::error!(%error, next_hop = %Redacted(next_hop), "the next hop cannot be reached");
                 return failed(SendFailure::Unreachable);
             }
             Err(_) => {
-                tracing::error!(next_hop, "no way to the next hop within 32 s");
+                tracing::error!(next_hop = %Redacted(next_hop), "no way to the next hop within 32 s");
                 return failed(SendFailure::Unreachable);
             }
         };
