@@ -56,6 +56,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let levels = std::env::var("ROLLMARK_LOG").unwrap_or_else(|_| "off".into());
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(levels))
+        .init();
     match Arguments::parse().command {
         Command::Baresip4 => baresip4::run(),
         Command::Bench(options) => bench::run(&options),
