@@ -114,6 +114,7 @@ impl fmt::Debug for Redacted<&Action> {
                 headers,
             } => write!(f, "unsubscribe {} {:?}", subscription.0, Redacted(headers)),
             Action::Forget { subscription } => write!(f, "forget {}", subscription.0),
+            Action::Register { trouble, .. } => write!(f, "register: {trouble:?}"),
         }
     }
 }
