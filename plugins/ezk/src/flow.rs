@@ -51,6 +51,8 @@ pub(crate) enum FlowError {
 #[derive(Debug, Default)]
 struct Held {
     flow: Option<Flow>,
+    /// It is looked up anew for the next request; messages by it are still its.
+    stale: bool,
     /// No connection before then: the server takes none.
     refuses_until: Option<Instant>,
 }
@@ -113,19 +115,21 @@ impl Flows {
     /// A next hop that did not answer is looked up anew: another server may have taken its name (RFC 3263 §4.3).
     pub(crate) async fn forget(&self, next_hop: &str) {
         if let Ok(uri) = SipUri::from_str(next_hop) {
-            self.slot(&uri).lock().await.flow = None;
+            self.slot(&uri).lock().await.stale = true;
         }
     }
 
     /// Whether a message came by one of the flows in use: over TLS by its very connection, else from the address of a next
     /// hop (IMS-32, SEC-03).
     pub(crate) fn of(&self, source: SocketAddr) -> rollmark::Flow {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.held();
         let mut foreign = rollmark::Flow::Unknown;
         for slot in held.values() {
             // One that is being made is not known yet.
             let Ok(slot) = slot.try_lock() else { continue };
-            let Some(flow) = slot.as_ref() else { continue };
+            let Some(flow) = slot.flow.as_ref() else {
+                continue;
+            };
             foreign = rollmark::Flow::Foreign;
             let is_its = if flow.tls {
                 source == flow.destination
@@ -166,7 +170,9 @@ impl Flows {
     ) -> Result<Flow, FlowError> {
         let slot = self.slot(uri);
         let mut held = slot.lock().await;
-        if let Some(flow) = held.flow.as_ref().filter(|flow| flow.is_open()) {
+        if !held.stale
+            && let Some(flow) = held.flow.as_ref().filter(|flow| flow.is_open())
+        {
             return Ok(flow.clone());
         }
         let (transport, destination) =
@@ -180,6 +186,7 @@ impl Flows {
         };
         flow.watch(self, reporter.clone());
         held.flow = Some(flow.clone());
+        held.stale = false;
         Ok(flow)
     }
 }
