@@ -191,8 +191,8 @@ fn huge_headers(transport: Transport) {
             .notify(&asked, "active")
             .with("X-Long", &"a".repeat(80_000));
         scene.send(&too_large.message);
-        let again = scene.asked();
-        scene.respond(&again, 200, &[]);
+        asked = scene.asked();
+        scene.respond(&asked, 200, &[]);
         assert_eq!(
             scene.log().matches("more than 65,535 bytes").count(),
             1,
