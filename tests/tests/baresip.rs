@@ -1,5 +1,7 @@
 //! The module in Debian's baresip against Kamailio: what its user reads, whatever happens around it.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -226,6 +228,33 @@ fn nothing_wrong_ends_the_softphone() {
     phone.type_in("conf_mode panic");
     phone.heard("a fault inside the module");
     phone.asked("conf_mode", "mode sip");
+}
+
+/// The same commands by the command line and by ctrl_tcp.
+#[test]
+fn commands_are_there_in_every_front_end() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = free.expect("loopback has a free port").port();
+    let modules = [&ALL[..], &["ctrl_tcp.so"]].concat();
+    let dir = folder(&account("alice", "x", "127.0.0.1:9"), &modules);
+    write_config(
+        &dir,
+        &format!("ctrl_tcp_listen 127.0.0.1:{port}\n"),
+        &modules,
+    );
+    let mut command = Command::new("baresip");
+    command.args(["-e", "/conf_mode auto", "-f"]).arg(&dir);
+    let _phone = Phone::start(&mut command);
+    let mut control = TcpStream::connect(("127.0.0.1", port)).expect("ctrl_tcp listens");
+    control
+        .set_read_timeout(Some(PATIENCE))
+        .expect("above zero");
+    let asked = r#"{"command":"conf_mode"}"#;
+    write!(control, "{}:{asked},", asked.len()).expect("ctrl_tcp reads");
+    let mut answer = [0; 1000];
+    let length = control.read(&mut answer).expect("ctrl_tcp answers");
+    let answer = String::from_utf8_lossy(&answer[..length]);
+    assert!(answer.contains("mode auto"), "what -e has set: {answer}");
 }
 
 /// Without an account it says so.
