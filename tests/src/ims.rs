@@ -114,6 +114,25 @@ impl ImsLab {
         serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"))
     }
 
+    /// Waits until the HSS knows that a private identity is not registered: it is told a moment after the user agent is answered.
+    ///
+    /// # Panics
+    /// When that lasts longer than [`PATIENCE`].
+    pub fn wait_deregistered(&self, impi: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let user = self.hss(&json!({"cmd": "user", "impi": impi}));
+            if user["registered"] == false {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{impi} is still registered: {user:#}\n{:#?}",
+                self.hss_log()
+            );
+        }
+    }
+
     /// What the HSS was asked, oldest first.
     pub fn hss_log(&self) -> Vec<String> {
         let log = self.hss(&json!({"cmd": "log"}));

@@ -52,6 +52,14 @@ impl Pcscf {
         message
     }
 
+    /// Where the user agent sends from.
+    ///
+    /// # Panics
+    /// When nothing has come from it.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer.expect("it has sent something")
+    }
+
     /// Asserts that nothing new comes for a while.
     ///
     /// # Panics
@@ -76,6 +84,11 @@ impl Pcscf {
             let id = format!("{:?} {:?}", values(&message, "Via"), message.lines().next());
             if !message.trim().is_empty() && self.seen.insert(id) {
                 self.peer = Some(peer);
+                if message.starts_with("SUBSCRIBE ") && values(&message, "Event") == ["reg"] {
+                    // A core without registration state; nobody asks it twice.
+                    self.answer(&message, "489 Bad Event", &[]);
+                    continue;
+                }
                 return Some(message);
             }
         }
@@ -189,8 +202,7 @@ impl Pcscf {
     /// # Panics
     /// When nothing has come from it.
     pub fn send(&self, message: &str) {
-        let peer = self.peer.expect("it has sent something");
-        let sent = self.socket.send_to(message.as_bytes(), peer);
+        let sent = self.socket.send_to(message.as_bytes(), self.peer());
         sent.expect("loopback takes it");
     }
 

@@ -111,18 +111,22 @@ fn every_message_is_as_the_table_says() {
     let active = watch.wait_state("active");
     assert_eq!(active["mode"], "ims", "{active:#}");
     assert_eq!(active["protected"], false, "{active:#}");
-    let refreshed = |message: &str| values(message, "CSeq") == ["2 SUBSCRIBE"];
+    let is_conference = |message: &str| values(message, "Event") == ["conference"];
+    let refreshed =
+        |message: &str| values(message, "CSeq") == ["2 SUBSCRIBE"] && is_conference(message);
     lab.wait_received("as", "SUBSCRIBE", refreshed);
     watch.interrupt();
     assert_eq!(watch.finish().status, Some(0));
 
     let facts = facts(&lab, &pcscf, true);
-    let is_last = |message: &str| values(message, "Expires") == ["0"];
+    let is_last = |message: &str| values(message, "Expires") == ["0"] && is_conference(message);
     let messages = |node: &str| {
         [
             (
                 Kind::Initial,
-                lab.wait_received(node, "SUBSCRIBE", |m| values(m, "CSeq") == ["1 SUBSCRIBE"]),
+                lab.wait_received(node, "SUBSCRIBE", |m| {
+                    values(m, "CSeq") == ["1 SUBSCRIBE"] && is_conference(m)
+                }),
             ),
             (
                 Kind::InDialog,

@@ -236,3 +236,93 @@ fn access_network_info_with_a_line_break() {
         assert!(said.contains("access network info"), "{said}");
     }
 }
+
+/// IMS-39 and its kin: a P-CSCF that knows of no registration is registered with once more, and asked once more; not for ever.
+#[test]
+fn a_p_cscf_that_forgot_the_user_is_registered_with_once_more() {
+    const FORGOT: &str = "403 Forbidden - You must register first with a S-CSCF";
+    let mut core = Pcscf::start();
+    let mut served = watch(&core, &["--mode", "ims"]);
+    let first = core.register(&[ROUTE, ALICE]);
+    let refused = core.expect("SUBSCRIBE ");
+    core.answer(&refused, FORGOT, &[]);
+    let again = core.register(&["Service-Route: <sip:orig@192.0.2.8;lr>", ALICE]);
+    assert_eq!(values(&again, "Call-ID"), values(&first, "Call-ID"));
+    let subscribe = see_bob(&mut core, &mut served);
+    // IMS-06: by the new way.
+    let route = values(&subscribe, "Route")[1];
+    assert_eq!(route, "<sip:orig@192.0.2.8;lr>");
+    let outcome = served.finish();
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+
+    let mut core = Pcscf::start();
+    let mut refused_again = watch(&core, &["--mode", "ims"]);
+    for _ in 0..2 {
+        core.register(&[ROUTE, ALICE]);
+        let subscribe = core.expect("SUBSCRIBE ");
+        core.answer(&subscribe, FORGOT, &[]);
+    }
+    core.deregister();
+    let outcome = refused_again.finish();
+    assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+    outcome.assert_one_line(&[&core.addr(), "403"]);
+}
+
+/// IMS-39, IMS-41: a stale agreement and a lost S-CSCF likewise.
+#[test]
+fn a_core_that_wants_a_new_registration_gets_one() {
+    for status in ["494 Security Agreement Required", "503 Service Unavailable"] {
+        let mut core = Pcscf::start();
+        let mut watch = watch(&core, &["--mode", "ims"]);
+        core.register(&[ROUTE, ALICE]);
+        let refused = core.expect("SUBSCRIBE ");
+        core.answer(&refused, status, &[]);
+        core.register(&[ROUTE, ALICE]);
+        see_bob(&mut core, &mut watch);
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(0), "{status}: {outcome:#?}");
+    }
+}
+
+/// IMS-32, SEC-03: a NOTIFY that does not come from the P-CSCF changes nothing, though it names the dialog.
+#[test]
+fn a_notify_from_elsewhere_is_refused() {
+    let mut core = Pcscf::start();
+    let mut watch = watch(&core, &["--mode", "ims"]);
+    core.register(&[ROUTE, ALICE]);
+    let subscribe = core.expect("SUBSCRIBE ");
+    core.accept(&subscribe);
+    let notify = core.notification(&subscribe, "active;expires=600", &["bob"], &[]);
+    core.notify(&notify);
+    watch.wait_for("the first roster", |e| e["event"] == "roster");
+
+    let elsewhere = UdpSocket::bind("127.0.0.2:0").expect("all of 127.0.0.0/8 is loopback");
+    elsewhere
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a timeout above zero");
+    let forged = core.notification(&subscribe, "terminated;reason=noresource", &[], &[]);
+    let forged = forged.replace(
+        &format!("SIP/2.0/UDP {}", core.addr()),
+        &format!(
+            "SIP/2.0/UDP {}",
+            elsewhere.local_addr().expect("it is bound")
+        ),
+    );
+    elsewhere
+        .send_to(forged.as_bytes(), core.peer())
+        .expect("loopback takes it");
+    let mut buffer = [0; 2048];
+    let length = elsewhere.recv(&mut buffer).expect("an answer");
+    let answer = String::from_utf8_lossy(&buffer[..length]);
+    assert!(!answer.starts_with("SIP/2.0 2"), "{answer}");
+
+    // The true one goes on.
+    let notify = core.notification(&subscribe, "active;expires=600", &["bob", "carol"], &[]);
+    core.notify(&notify);
+    watch.wait_user("joined", &ImsLab::uri("carol"));
+    watch.interrupt();
+    core.see_out(&subscribe);
+    let outcome = watch.finish();
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(outcome.ended_reason(), "unsubscribed");
+}

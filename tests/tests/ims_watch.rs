@@ -115,8 +115,7 @@ fn joins_leaves_marks_refresh_and_end_by_digest_over_tcp() {
 fn refused(lab: &ImsLab, room: &str, who: &str) -> Outcome {
     let outcome = Watch::start(&args(lab, room, who, &lab.pcscf(), &[])).finish();
     assert_eq!(outcome.status, Some(1), "{outcome:#?}");
-    let user = lab.hss(&json!({"cmd": "user", "impi": format!("{who}@ims.test")}));
-    assert_eq!(user["registered"], false, "{user:#}");
+    lab.wait_deregistered(&format!("{who}@ims.test"));
     outcome
 }
 
@@ -180,4 +179,37 @@ fn an_application_server_that_hangs() {
     let last = outcome.events.last().expect("the end");
     assert_eq!(last["status"], 408, "{last:#}");
     outcome.assert_one_line(&[&lab.pcscf(), "no answer"]);
+}
+
+/// IMS-05: the network ends the registration; rollmark learns it from the registration event package, and nothing is sent for a
+/// subscription that is void by that.
+#[test]
+fn the_network_ends_the_registration() {
+    let lab = ImsLab::start(&[]);
+    lab.publish(ROOM, &[("bob", "connected")]);
+    let more = ["--reg-event"];
+    let mut watch = Watch::start(&args(&lab, ROOM, "alice", &lab.strict_pcscf(), &more));
+    watch.wait_for("the first roster", |e| e["event"] == "roster");
+    lab.wait_received("scscf", "SUBSCRIBE", |m| values(m, "Event") == ["reg"]);
+    lab.hss(&json!({"cmd": "rtr", "impi": "alice@ims.test", "reason": "test"}));
+    let told = watch.wait_for("the end of the registration", |e| {
+        e["event"] == "state" && e["reason"] == "not-registered"
+    });
+    // Who was there stays on the screen.
+    assert_eq!(told["state"], "stale", "{told:#}");
+    watch.interrupt();
+    let outcome = watch.finish();
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert_eq!(
+        outcome
+            .events
+            .iter()
+            .filter(|e| e["event"] == "left")
+            .count(),
+        0
+    );
+    let ended = lab.received("pcscf", "SUBSCRIBE");
+    let is_end =
+        |m: &&String| values(m, "Event") == ["conference"] && values(m, "Expires") == ["0"];
+    assert_eq!(ended.iter().find(is_end), None);
 }

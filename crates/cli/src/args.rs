@@ -122,6 +122,9 @@ pub(crate) struct Watch {
     /// Text for P-Access-Network-Info, and the consent to tell it to an IMS core without security association; never told in plain mode
     #[arg(long, value_name = "TEXT", requires = "identity", value_parser = access_network)]
     pub(crate) access_network: Option<String>,
+    /// In IMS mode subscribe to your own registration state (RFC 3680), too, and follow what the network does with it
+    #[arg(long, requires = "identity")]
+    pub(crate) reg_event: bool,
     /// Block list in a file: plain lines, resource-lists or common-policy XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,

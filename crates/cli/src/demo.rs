@@ -15,7 +15,7 @@ use rollmark_xdms::{Xdms as EmbeddedXdms, xcap_diff};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
 
-use crate::args::{Demo, DemoMode, Mode};
+use crate::args::{Demo, DemoMode};
 use crate::documents;
 use crate::fault::{Fault, Place};
 use crate::show::Show;
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     ));
     let mut account = Account::new(ME);
     if is_ims {
-        account.profile = crate::registration::profile(Mode::Ims);
+        account.profile = Box::new(rollmark::Ims::default());
     }
     let agent = UserAgent::start(
         Settings {

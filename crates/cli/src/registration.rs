@@ -2,7 +2,7 @@
 
 use rollmark::Registration;
 use rollmark::core::digest::Credentials;
-use rollmark::core::profile::{Auto, Ims, Plain, Profile};
+use rollmark::core::profile::{Auto, Ims, Plain, Profile, Settings as ProfileSettings};
 use rollmark::core::registration::{AnswerFault, SipCore};
 use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
@@ -62,11 +62,20 @@ pub(crate) fn mode(args: &Watch) -> Mode {
 }
 
 /// What decides the headers in a mode (SW-01).
-pub(crate) fn profile(mode: Mode) -> Box<dyn Profile> {
+pub(crate) fn profile(mode: Mode, args: &Watch) -> Box<dyn Profile> {
+    let settings = settings(args);
     match mode {
-        Mode::Auto => Box::new(Auto::default()),
-        Mode::Sip => Box::new(Plain::default()),
-        Mode::Ims => Box::new(Ims::default()),
+        Mode::Auto => Box::new(Auto(settings)),
+        Mode::Sip => Box::new(Plain(settings)),
+        Mode::Ims => Box::new(Ims(settings)),
+    }
+}
+
+/// What every profile is set to (IMS-05).
+pub(crate) fn settings(args: &Watch) -> ProfileSettings {
+    ProfileSettings {
+        watch_registration: args.reg_event,
+        ..ProfileSettings::default()
     }
 }
 

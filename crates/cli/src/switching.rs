@@ -156,7 +156,8 @@ impl Switching<'_> {
             contact: String::new(),
             ..facts
         };
-        self.conferences.switch(Ims::default(), facts);
+        self.conferences
+            .switch(Ims(registration::settings(self.args)), facts);
         if self.feeding.is_none() {
             self.feeding = Some(registered.registering.feed(self.conferences));
         }
@@ -206,7 +207,8 @@ impl Switching<'_> {
         {
             feeding.stop();
         }
-        self.conferences.switch(Plain::default(), facts);
+        self.conferences
+            .switch(Plain(registration::settings(self.args)), facts);
     }
 
     fn switch_xdms(&mut self) {

@@ -32,7 +32,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     let account = |identity: &str| {
         let mut account = Account::new(identity);
         account.credentials = password.clone();
-        account.profile = registration::profile(mode);
+        account.profile = registration::profile(mode, args);
         account.subscription.expires = args.expires;
         account.subscription.retry_unreachable = false;
         account
