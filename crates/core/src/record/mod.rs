@@ -19,8 +19,11 @@
 
 mod account;
 mod block;
+mod engine_line;
 mod fields;
 mod input;
+mod kind;
+mod lines;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -82,7 +85,10 @@ impl Recorder {
     pub fn new(capabilities: Capabilities, seed: [u8; 32]) -> Self {
         Self {
             engine: Engine::new(capabilities, seed),
-            text: format!("{FIRST_LINE}\n{}", input::engine_line(capabilities, seed)),
+            text: format!(
+                "{FIRST_LINE}\n{}",
+                engine_line::engine_line(capabilities, seed)
+            ),
             inputs: 0,
         }
     }

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::block::Block;
+use super::engine_line::describe_engine;
 use super::fields::Fields;
-use super::input::{Input, describe_engine};
+use super::input::Input;
 use super::{FIRST_LINE, INDENT, RecordedAccount, Returned};
 use crate::account::AccountSettings;
 use crate::engine::{Engine, Event};

@@ -18,7 +18,7 @@ use crate::engine::{Body, PackageSettings, WatchId};
 use crate::host::{Fact, Flow, SendFailure, SubscriptionId, TransactionId};
 use crate::message::{Headers, Request, Response};
 use crate::profile;
-use crate::record::input::KINDS;
+use crate::record::kind::KINDS;
 use crate::record::{Input, ProfileName, RecordedAccount};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
 use crate::session::{ImSession, Role, SessionId};

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use self::inputs::{input, text};
-use super::input::KINDS;
+use super::kind::KINDS;
 use super::*;
 use crate::blocklist::{BlockList, Entry, SourceState};
 use crate::digest::Credentials;
