@@ -5,6 +5,7 @@ mod list;
 mod mark;
 pub mod plain;
 pub mod rules;
+mod source;
 mod sources;
 
 pub(crate) use class::Class;

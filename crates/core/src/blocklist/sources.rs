@@ -1,4 +1,4 @@
-//! All sources of block lists together: their content, indexed by identity, and what it says of a user (OMA-17, XDM-32).
+//! All sources of block lists together, and what they say of a user (OMA-17, XDM-32).
 //! What their rules say is asked where there are any.
 
 use alloc::borrow::ToOwned;
@@ -6,12 +6,12 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use hashbrown::hash_map::Entry as Slot;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::class::{self, Class};
-use super::rules::{Outcome, Requester, RuleSet, RuleSettings, Rules};
-use super::{BlockedBy, Candidates, Entry, Mark, SourceState, Update, Via};
+use super::rules::{Outcome, Requester, RuleSettings, Rules};
+use super::source::Source;
+use super::{BlockedBy, Candidates, Mark, SourceState, Update, Via};
 use crate::uri::{Form, Identity, IdentityRules, Scheme, Step, Steps, Uri, identity};
 use crate::wall_time::WallTime;
 
@@ -47,41 +47,6 @@ pub struct SourceStatus<'a> {
     pub entries: usize,
     /// Entity tag of the document held.
     pub etag: Option<&'a str>,
-}
-
-#[derive(Clone, Debug)]
-struct Source {
-    name: Arc<str>,
-    state: SourceState,
-    etag: Option<String>,
-    /// The list held, if one ever came.
-    held: Option<Held>,
-    /// The last word on the list held is that it is all there is (XDM-52).
-    whole: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Held {
-    index: HashMap<String, Blocking>,
-    /// Classes of the identities in the index.
-    classes: HashSet<Class>,
-    entries: usize,
-    complete: bool,
-    rules: Option<HeldRules>,
-}
-
-/// The rules of a source, as read and ready.
-#[derive(Clone, Debug)]
-struct HeldRules {
-    set: Arc<RuleSet>,
-    ready: Rules,
-}
-
-/// The first entry of a source for one identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Blocking {
-    entry: Entry,
-    steps: Steps,
 }
 
 impl BlockLists {
@@ -178,13 +143,7 @@ impl BlockLists {
             return Changed::Identities(Vec::new());
         }
         let before = self.all_whole();
-        self.sources.push(Source {
-            name: Arc::from(source),
-            state: SourceState::Unavailable,
-            etag: None,
-            held: None,
-            whole: false,
-        });
+        self.sources.push(Source::new(source));
         self.changed(before, Vec::new())
     }
 
@@ -422,109 +381,9 @@ enum Found {
     Nothing,
 }
 
-impl Source {
-    /// Takes an update; gives the identities that are blocked now and were not, the other way round, or by another
-    /// entry than before, and everybody when rules change.
-    fn update(
-        &mut self,
-        update: Update,
-        rules: &IdentityRules,
-        settings: &RuleSettings,
-    ) -> Changed {
-        if update.etag.is_some() || update.list.is_some() {
-            self.etag = update.etag;
-        }
-        self.state = update.state;
-        let mut changed = Vec::new();
-        let mut new_rules = false;
-        let news = update.list.is_some();
-        if let Some(list) = update.list {
-            let before = self.held.take().unwrap_or_default();
-            let mut held = Held::new(list.entries, list.complete, rules);
-            let set = |rules: &Option<HeldRules>| rules.as_ref().map(|rules| rules.set.clone());
-            new_rules = set(&before.rules) != list.rules;
-            held.rules = if new_rules {
-                list.rules.map(|set| HeldRules {
-                    ready: Rules::new(&set, settings, rules),
-                    set,
-                })
-            } else {
-                before.rules
-            };
-            held.entries += held.rules.as_ref().map_or(0, |rules| rules.ready.len());
-            changed = differences(&before.index, &held.index);
-            self.held = Some(held);
-        } else if update.state == SourceState::Empty && self.held.is_none() {
-            self.held = Some(Held::new(Vec::new(), true, rules));
-        }
-        let complete = self.held.as_ref().is_some_and(|held| held.complete);
-        // Of rules it is said for each user what their open lists mean for him.
-        let rules = self.held.as_ref().is_some_and(|held| held.rules.is_some());
-        self.whole = match update.state {
-            SourceState::Fresh | SourceState::Empty => complete,
-            SourceState::Stale if news => complete,
-            SourceState::Stale => self.whole,
-            SourceState::Incomplete if rules => complete,
-            SourceState::Incomplete | SourceState::Unavailable => false,
-        };
-        if new_rules {
-            Changed::Everything
-        } else {
-            Changed::Identities(changed)
-        }
-    }
-}
-
-impl Held {
-    fn new(list: Vec<Entry>, complete: bool, rules: &IdentityRules) -> Self {
-        let entries = list.len();
-        let mut index = HashMap::with_capacity(entries);
-        for entry in list {
-            let identity = identity(&entry.uri, rules);
-            // Anonymous rows are nobody's: such an entry would match strangers (URI-22).
-            if identity.form != Form::Anonymous
-                && let Slot::Vacant(slot) = index.entry(identity.canonical)
-            {
-                slot.insert(Blocking {
-                    entry,
-                    steps: identity.steps,
-                });
-            }
-        }
-        Self {
-            classes: index.keys().map(|key| class::of_canonical(key)).collect(),
-            index,
-            entries,
-            complete,
-            rules: None,
-        }
-    }
-
-    /// The entry for the first of some identities that has one, and what was done to that identity.
-    fn entry_for(&self, candidates: &[(Via, Identity)]) -> Option<(Via, Steps, &Blocking)> {
-        candidates.iter().find_map(|(via, candidate)| {
-            let blocking = self.index.get(&candidate.canonical)?;
-            Some((*via, candidate.steps, blocking))
-        })
-    }
-}
-
 /// True for an entity at a host under .invalid.
 fn is_anonymous(entity: &str, rules: &IdentityRules) -> bool {
     !class::is_usual(entity) && identity(entity, rules).form == Form::Anonymous
-}
-
-/// Identities whose entry is not the same in both.
-fn differences(
-    before: &HashMap<String, Blocking>,
-    after: &HashMap<String, Blocking>,
-) -> Vec<String> {
-    let gone = before.keys().filter(|&key| !after.contains_key(key));
-    let new = after
-        .iter()
-        .filter(|&(key, blocking)| before.get(key) != Some(blocking))
-        .map(|(key, _)| key);
-    gone.chain(new).cloned().collect()
 }
 
 /// True for a URI with a user part or a number: an endpoint's device address alone names nobody (URI-20).
