@@ -16,6 +16,7 @@ mod diff;
 mod digest;
 mod edit;
 mod folder;
+mod growing;
 mod http;
 mod listener;
 mod made;
