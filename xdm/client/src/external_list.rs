@@ -6,7 +6,7 @@ use rollmark_core::blocklist::rules::{ExternalList, Members};
 
 use crate::document::{Document, DocumentError, Id};
 use crate::file::{self, FileError};
-use crate::node::Reference;
+use crate::reference::Reference;
 use crate::resource_lists::{MAX_LIST_DEPTH, MAX_MEMBERS, NAMESPACE};
 use crate::rules;
 
@@ -138,7 +138,7 @@ mod tests {
     fn list(anchor: &str) -> ExternalList {
         ExternalList {
             anchor: anchor.into(),
-            name: crate::node::list_name(anchor).map(Into::into),
+            name: crate::reference::list_name(anchor).map(Into::into),
             members: None,
         }
     }

@@ -20,7 +20,9 @@ pub mod file;
 mod http;
 pub mod node;
 mod private_file;
+mod reference;
 pub mod resource_lists;
+mod root;
 pub mod rules;
 pub mod selector;
 #[cfg(feature = "tokio")]

@@ -11,7 +11,7 @@ use rollmark_core::blocklist::{BlockList, Entry};
 use crate::client::Target;
 use crate::document::{Document, Element, Id};
 pub use crate::document::{DocumentError, MAX_ATTRIBUTES, MAX_DEPTH, MAX_DOCUMENT};
-use crate::node::{Location, Reference};
+use crate::reference::{Location, Reference};
 use crate::selector::{RESOURCE_LISTS, XcapRoot};
 
 /// XML namespace of resource-lists (RFC 4826 §3.2).

@@ -13,7 +13,7 @@ use rollmark_core::blocklist::rules::{
 use rollmark_core::wall_time::WallTime;
 
 use crate::document::{Document, DocumentError, Element, Id, MAX_DOCUMENT};
-use crate::node;
+use crate::reference::list_name;
 
 /// XML namespace of rules (RFC 4745 §13).
 pub const NAMESPACE: &str = "urn:ietf:params:xml:ns:common-policy";
@@ -245,7 +245,7 @@ impl Reader<'_> {
             {
                 self.count()?;
                 lists.push(ExternalList {
-                    name: node::list_name(&anchor).map(Arc::from),
+                    name: list_name(&anchor).map(Arc::from),
                     anchor,
                     members: None,
                 });

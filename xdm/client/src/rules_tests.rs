@@ -367,7 +367,7 @@ fn the_name_of_a_list_is_the_last_in_its_anchor() {
         ("@name=", None),
         ("%ff", None),
     ] {
-        assert_eq!(node::list_name(anchor).as_deref(), expected, "{anchor}");
+        assert_eq!(list_name(anchor).as_deref(), expected, "{anchor}");
     }
 }
 

@@ -7,7 +7,7 @@ use super::failure::retry_after;
 use super::message::place;
 use super::operation::{Method, Operation};
 use super::{Conflict, Failure, HttpRequest, HttpResponse};
-use crate::selector::drop_userinfo;
+use crate::root::drop_userinfo;
 
 /// `User-Agent` of every request (XDM-17).
 pub const USER_AGENT: &str = concat!("XDM-client/OMA1.1 rollmark/", env!("CARGO_PKG_VERSION"));

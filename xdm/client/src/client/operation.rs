@@ -3,7 +3,8 @@
 use url::Url;
 
 use crate::node::{NodeKind, NodeSelector};
-use crate::selector::{DocumentSelector, XcapRoot, default_namespace, drop_userinfo, media_type};
+use crate::root::drop_userinfo;
+use crate::selector::{DocumentSelector, XcapRoot, default_namespace, media_type};
 
 /// Content type of an element (RFC 4825 §15.2.1).
 pub const ELEMENT_TYPE: &str = "application/xcap-el+xml";

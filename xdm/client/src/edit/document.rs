@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::{Change, EditError, Edited, names};
 use crate::document::{Document, DocumentError, Element, Id, MAX_DOCUMENT};
-use crate::node::{NodeSelector, Reference};
+use crate::node::NodeSelector;
+use crate::reference::Reference;
 use crate::resource_lists::{NAMESPACE, OMA_BLOCKED, blocking_names, read};
 
 /// Most references that an error names.

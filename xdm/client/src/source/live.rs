@@ -9,8 +9,8 @@ use std::task::Poll;
 use rollmark_core::xcap_diff::{Diff, Fate, MAX_WATCHED, same_etag};
 use tokio::sync::watch;
 
+use super::control::XdmsControl;
 use super::copies::Copies;
-use super::xdms::XdmsControl;
 use crate::selector::DocumentSelector;
 
 /// Documents that a source reads: its own, and those that its references led to.

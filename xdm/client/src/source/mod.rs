@@ -4,24 +4,33 @@
 //! dropped at any point: nothing is lost, the next call goes on.
 
 #[cfg(feature = "reqwest")]
+mod control;
+#[cfg(feature = "reqwest")]
 mod copies;
 #[cfg(feature = "reqwest")]
 mod document;
+#[cfg(feature = "reqwest")]
+mod fetching;
 mod file;
 mod held;
 #[cfg(feature = "reqwest")]
 mod live;
 #[cfg(feature = "reqwest")]
+mod polling;
+#[cfg(feature = "reqwest")]
 mod xdms;
 
+#[cfg(feature = "reqwest")]
+pub use control::XdmsControl;
+#[cfg(feature = "reqwest")]
+pub use fetching::{RESOLVING_TIME, Reading};
 pub use file::{FILE_POLL, FileSource};
 #[cfg(feature = "reqwest")]
 pub use live::Followed;
 #[cfg(feature = "reqwest")]
-pub use xdms::{
-    DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling, RESOLVING_TIME, Reading, WORD_BURST, WORD_PAUSE,
-    XdmsControl, XdmsSource,
-};
+pub use polling::{DEFAULT_POLL, FIRST_RETRY, MIN_POLL, Polling};
+#[cfg(feature = "reqwest")]
+pub use xdms::{WORD_BURST, WORD_PAUSE, XdmsSource};
 
 /// A length of time for a person to read: `5 seconds`, `3 hours`.
 #[cfg(feature = "reqwest")]
