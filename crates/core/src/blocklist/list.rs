@@ -3,11 +3,12 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::rules::RuleSet;
 
-/// The content of one source at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The content of one source at one moment. Its `Debug` shows how many are blocked, not who (SEC-14).
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct BlockList {
     /// Who is blocked, in the order of the source.
     pub entries: Vec<Entry>,
@@ -18,8 +19,18 @@ pub struct BlockList {
     pub rules: Option<Arc<RuleSet>>,
 }
 
-/// One blocked identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for BlockList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockList")
+            .field("entries", &self.entries.len())
+            .field("complete", &self.complete)
+            .field("rules", &self.rules.as_ref().map(|set| set.rules.len()))
+            .finish()
+    }
+}
+
+/// One blocked identity. Its `Debug` shows where it came from, not whom it names (SEC-14).
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The URI as written in the source.
     pub uri: Arc<str>,
@@ -27,6 +38,15 @@ pub struct Entry {
     pub list: Option<Arc<str>>,
     /// Id of the rule, for entries that come from a common-policy document.
     pub rule: Option<Arc<str>>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("of_list", &self.list.is_some())
+            .field("of_rule", &self.rule.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// How far a source can be trusted at the moment (CLI event `block_list`).

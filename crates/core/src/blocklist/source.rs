@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use hashbrown::hash_map::Entry as Slot;
 use hashbrown::{HashMap, HashSet};
@@ -23,7 +24,8 @@ pub(super) struct Source {
     pub(super) whole: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+/// A list as it is held. Its `Debug` shows how many are blocked, not who (SEC-14).
+#[derive(Clone, Default)]
 pub(super) struct Held {
     pub(super) index: HashMap<String, Blocking>,
     /// Classes of the identities in the index.
@@ -33,8 +35,18 @@ pub(super) struct Held {
     pub(super) rules: Option<HeldRules>,
 }
 
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("entries", &self.entries)
+            .field("complete", &self.complete)
+            .field("rules", &self.rules.as_ref().map(|rules| rules.ready.len()))
+            .finish_non_exhaustive()
+    }
+}
+
 /// The rules of a source, as read and ready.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct HeldRules {
     pub(super) set: Arc<RuleSet>,
     pub(super) ready: Rules,

@@ -408,3 +408,65 @@ proptest! {
         prop_assert!(old == new || told, "{:?} {:?}", old, new);
     }
 }
+
+/// SEC-14: what a host logs of lists, of news from a source, or of everything held tells how many are blocked, and not who.
+#[test]
+fn debug_output_names_nobody_who_is_blocked() {
+    use super::rules::{Condition, Rule, RuleSet, Who};
+
+    let rule = Rule {
+        id: "secret-rule".into(),
+        conditions: vec![Condition::Identity(vec![Who::One(
+            "sip:secret-one@example.org".into(),
+        )])],
+        ..Rule::default()
+    };
+    let list = BlockList {
+        entries: vec![
+            Entry {
+                uri: "sip:secret-bob@example.org".into(),
+                list: Some("secret-list".into()),
+                rule: None,
+            },
+            Entry {
+                uri: "tel:+15550100".into(),
+                list: None,
+                rule: Some("secret-rule".into()),
+            },
+        ],
+        complete: true,
+        rules: Some(Arc::new(RuleSet { rules: vec![rule] })),
+    };
+    let update = Update {
+        state: SourceState::Fresh,
+        list: Some(list.clone()),
+        etag: Some("\"7\"".into()),
+    };
+    let mut lists = lists();
+    lists.set("mine", update.clone());
+    for (shown, told) in [
+        (
+            format!("{list:?}"),
+            "BlockList { entries: 2, complete: true, rules: Some(1) }",
+        ),
+        (
+            format!("{:?}", list.entries[0]),
+            "Entry { of_list: true, of_rule: false, .. }",
+        ),
+        (
+            format!("{update:?}"),
+            "Update { state: Fresh, list: Some(BlockList { entries: 2,",
+        ),
+        (
+            format!("{lists:?}"),
+            "Held { entries: 3, complete: true, rules: Some(1), .. }",
+        ),
+        (format!("{lists:#?}"), "entries: 3,"),
+    ] {
+        assert!(shown.contains(told), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("5550100"),
+            "{shown}"
+        );
+    }
+}
