@@ -1,5 +1,6 @@
 //! IMS mode: what is sent, what is held back, what is refused (TS 24.229; IMS-01…37, SEC-03, OMA-20, OMA-26).
 
+use rollmark_core::account::AccountSettings;
 use rollmark_core::host::Flow;
 use rollmark_core::profile::{Auto, Ims, Registration, Settings};
 use rollmark_core::registration::{Mechanism, RegistrationState};
@@ -144,6 +145,27 @@ fn identities() {
     // SEC-17.
     assert_eq!(first.get("Contact"), "<sip:t@example.org;gr>;+g.oma.sip-im");
     assert_eq!(first.get("User-Agent"), "IM-client/OMA1.0");
+}
+
+/// OMA-37: 403 to who asked for anonymity is told as such, on an IMS core and without one.
+#[test]
+fn a_refusal_of_anonymity_is_told_as_such() {
+    for anonymous in [true, false] {
+        let end = match anonymous {
+            true => "ended anonymity-refused",
+            false => "ended forbidden",
+        };
+        let set = move |settings: &mut AccountSettings| settings.anonymous = anonymous;
+        for mut stage in [ims_with(set, |_| {}), Stage::registered(set, |_| {})] {
+            let first = stage.expect();
+            assert_eq!(first.get("Privacy") == "id", anonymous);
+            stage.respond(&first, 403, &[("Server", "as")]);
+            assert!(
+                stage.told().iter().any(|told| told.as_str() == end),
+                "{end}"
+            );
+        }
+    }
 }
 
 /// IMS-06, IMS-16, IMS-24, IMS-30, IMS-31: in the dialog its own route set, and the access network and agreement of the
@@ -361,7 +383,7 @@ fn challenges() {
         "Proxy-Authenticate",
         "Digest realm=\"ims.test\", nonce=\"n\", qop=\"auth\"",
     )];
-    let credentials = |settings: &mut rollmark_core::account::AccountSettings| {
+    let credentials = |settings: &mut AccountSettings| {
         settings.credentials = Some(rollmark_core::digest::Credentials {
             username: "alice@private.ims.test".into(),
             password: "secret".into(),
@@ -387,7 +409,7 @@ fn challenges() {
 /// registration that is being made is waited for, and its end does not make a core a plain one.
 #[test]
 fn modes() {
-    let mode = |set: fn(&mut rollmark_core::account::AccountSettings), facts: Registration| {
+    let mode = |set: fn(&mut AccountSettings), facts: Registration| {
         let mut stage = Stage::registered(set, |held| *held = facts);
         let sent = stage.sent();
         let state = stage.engine.state(stage.watch).unwrap();
@@ -410,12 +432,12 @@ fn modes() {
         mode(|_| {}, registered()),
         ("sip", set.clone(), Some(false))
     );
-    let ims = |settings: &mut rollmark_core::account::AccountSettings| {
+    let ims = |settings: &mut AccountSettings| {
         settings.profile = Box::new(Ims::default());
     };
     assert_eq!(mode(ims, plain.clone()), ("ims", set.clone(), None));
     assert_eq!(mode(ims, registered()), ("ims", set, Some(true)));
-    let auto = |settings: &mut rollmark_core::account::AccountSettings| {
+    let auto = |settings: &mut AccountSettings| {
         settings.profile = Box::new(Auto::default());
     };
     let (core, reason, sent) = mode(auto, plain.clone());
