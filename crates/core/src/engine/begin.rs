@@ -80,7 +80,7 @@ impl Engine {
         self.begin(now, account, conference, Package::Conference(None), true)
     }
 
-    /// Subscribes to an event package that core does not read itself: its documents come out as [`What::Document`].
+    /// Subscribes to an event package that core does not read itself: its documents come out as [`What::Document`](super::What::Document).
     ///
     /// # Errors
     /// When the URI is no SIP URI, the Event value names no package, or the account does not exist.
