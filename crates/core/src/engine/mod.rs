@@ -43,7 +43,10 @@ pub use package::{Body, PackageSettings};
 use session::Sessions;
 pub use wall_time::WALL_TIME_TRUST;
 use watch::Watch;
-pub use watch::{FLOW_LOST_AT_ONCE, FLOW_LOST_SPACING, RESYNC_BACKOFF_FIRST, RESYNC_BACKOFF_MAX};
+pub use watch::{
+    FLOW_LOST_AT_ONCE, FLOW_LOST_PAUSE_MAX, FLOW_LOST_SPACING, RESYNC_BACKOFF_FIRST,
+    RESYNC_BACKOFF_MAX,
+};
 
 /// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,7 +146,7 @@ impl Engine {
     /// Asks the notifier for its state now, as often as is decent (RFC 6665 §4.4.3, SUB-70).
     pub fn refresh(&mut self, now: Duration, id: WatchId) {
         let now = self.at(now);
-        self.with(now, id, |_, watch| watch.resync.lost());
+        self.with(now, id, |_, watch| watch.resync.wanted(now));
     }
 
     /// The rates of notification that the notifier said to keep (RFC 6446 §4, SUB-72); none when it said nothing.

@@ -191,12 +191,13 @@ fn a_flow_that_is_lost_after_each_refresh_is_asked_ever_less() {
         }
     };
     let mut pauses = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..7 {
         let at = lose(&mut engine, now);
         pauses.push((at - now).as_secs());
         now = at;
     }
-    assert_eq!(pauses, [0, 2, 4, 8]);
+    let longest = FLOW_LOST_PAUSE_MAX.as_secs();
+    assert_eq!(pauses, [0, 2, 4, 8, 16, longest, longest]);
     assert!(
         engine
             .handle_request(now, &notify(&requests[0], 2))

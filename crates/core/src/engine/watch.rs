@@ -21,6 +21,9 @@ use crate::subscription::{Cause, EndReason, Shown, Step, Subscription};
 pub const RESYNC_BACKOFF_FIRST: Duration = Duration::from_secs(2);
 /// Longest pause between two requests for full state.
 pub const RESYNC_BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// Longest pause between two requests to a server that is asked anew because something was lost, and says nothing: a network that
+/// comes back is noticed that soon.
+pub const FLOW_LOST_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Subscriptions that are refreshed at once when a flow is lost; the others follow by [`FLOW_LOST_SPACING`].
 pub const FLOW_LOST_AT_ONCE: usize = 32;
 /// From one refresh to the next of many subscriptions on a flow that was lost, so that their servers are not flooded.
@@ -112,6 +115,14 @@ impl Resync {
         self.lost = true;
     }
 
+    /// The user asks anew: whatever was lost before, he waits no longer than [`RESYNC_BACKOFF_FIRST`] (SUB-70).
+    pub(crate) fn wanted(&mut self, now: Duration) {
+        self.lost = true;
+        self.lost_tries = 0;
+        let soon = now.saturating_add(RESYNC_BACKOFF_FIRST);
+        self.lost_not_before = self.lost_not_before.min(soon);
+    }
+
     /// The same for one of many, which asks this much later.
     pub(crate) fn lost_among(&mut self, now: Duration, behind: Duration) {
         self.lost = true;
@@ -136,7 +147,7 @@ impl Resync {
         }
         self.lost = false;
         let pause = RESYNC_BACKOFF_FIRST.saturating_mul(1 << self.lost_tries.min(16));
-        self.lost_not_before = now.saturating_add(pause.min(RESYNC_BACKOFF_MAX));
+        self.lost_not_before = now.saturating_add(pause.min(FLOW_LOST_PAUSE_MAX));
         self.lost_tries = self.lost_tries.saturating_add(1);
         true
     }
