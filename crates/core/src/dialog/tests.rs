@@ -82,3 +82,45 @@ fn realms_without_end_have_one() {
     assert_eq!(answered, MAX_AUTHORIZATIONS);
     assert_eq!(dialog.authorizations.len(), MAX_AUTHORIZATIONS);
 }
+
+/// SUB-12: an answer that is refused is the last; a nonce that is stale is answered once more.
+#[test]
+fn a_challenge_is_answered_once_and_a_stale_nonce_once_more() {
+    for (stale, most) in [("", 1), (", stale=true", 2)] {
+        let challenge = format!("Digest realm=\"r\", nonce=\"n\"{stale}");
+        let response = Response {
+            status: 401,
+            reason: String::new(),
+            headers: [("WWW-Authenticate", challenge)].into_iter().collect(),
+            body: Vec::new(),
+        };
+        let (mut dialog, mut random) = (dialog(), Random::new([4; 32]));
+        let answers = (0..5).filter(|_| dialog.handle_challenge(&response, &mut random));
+        assert_eq!(answers.count(), most, "a challenge{stale}");
+    }
+}
+
+/// SUB-39, SUB-52: a 2xx moves the target of its own dialog; that of another fork moves nothing.
+#[test]
+fn a_success_moves_the_target_of_its_own_dialog() {
+    let mut dialog = dialog();
+    for (tag, contact, target) in [
+        ("f", "<sip:a@192.0.2.1>", "sip:a@192.0.2.1"),
+        ("f", "<sip:b@192.0.2.1>", "sip:b@192.0.2.1"),
+        ("g", "<sip:c@192.0.2.1>", "sip:b@192.0.2.1"),
+    ] {
+        let taken = dialog.handle_success(&Response {
+            status: 200,
+            reason: String::new(),
+            headers: [
+                ("To", format!("<sip:room@example.org>;tag={tag}")),
+                ("Contact", contact.to_string()),
+            ]
+            .into_iter()
+            .collect(),
+            body: Vec::new(),
+        });
+        assert_eq!(taken.other_fork, tag == "g");
+        assert_eq!(&*dialog.remote_target, target);
+    }
+}
