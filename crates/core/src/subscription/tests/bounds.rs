@@ -219,3 +219,65 @@ fn pending_stays_pending() {
         [Step::Forget, Step::Ended(EndReason::Rejected)]
     );
 }
+
+/// SUB-21: where a NOTIFY has made the subscription, a 2xx that is lost on the way changes nothing; a refresh that nobody
+/// answers does.
+#[test]
+fn a_lost_response_matters_only_where_nothing_was_heard() {
+    let mut world = World::new(Settings::default());
+    world.notify("active;expires=3600");
+    world.steps();
+    world.subscription.handle_failure(
+        world.now,
+        Purpose::Initial,
+        Cause::NoAnswer,
+        &mut world.random,
+    );
+    assert_eq!(world.steps(), []);
+    assert!(world.subscription.is_live() && world.subscription.expects_notify());
+    world.wake();
+    assert!(matches!(
+        world.acts()[..],
+        [Step::Refresh { expires: 3600 }]
+    ));
+    assert!(world.subscription.is_refreshing());
+    world.subscription.handle_failure(
+        world.now,
+        Purpose::Refresh,
+        Cause::NoAnswer,
+        &mut world.random,
+    );
+    assert!(world.acts().contains(&Step::Subscribe { expires: 3600 }));
+    assert!(!world.subscription.is_live() && !world.subscription.is_refreshing());
+}
+
+/// SUB-18, SUB-54: what others ask of a subscription is what it is: its life, its pause, whether a NOTIFY may come.
+#[test]
+fn it_says_what_it_is() {
+    let mut world = World::active();
+    assert_eq!(world.subscription.asked(), 3600);
+    assert_eq!(world.subscription.not_before(), Duration::ZERO);
+    world.wake();
+    world.respond(Purpose::Refresh, 503, &[("retry-after", 40)]);
+    assert_eq!(world.subscription.not_before(), world.now + s(40));
+    world.notify("terminated;reason=noresource");
+    assert!(!world.subscription.is_live() && !world.subscription.expects_notify());
+}
+
+/// SUB-52: a NOTIFY stands for a response that the host does not show: only then what was to follow it is sent.
+#[test]
+fn a_notify_stands_for_a_response_that_is_not_shown() {
+    let mut world = World::active();
+    world.subscription.responded(world.now);
+    assert_eq!(world.acts(), [], "nothing was under way");
+    world.subscription.flow_lost(world.now);
+    world.acts();
+    world.subscription.responded(world.now);
+    assert_eq!(world.acts(), [], "and nothing was to follow");
+    world.subscription.flow_lost(world.now);
+    world.acts();
+    world.subscription.flow_lost(world.now);
+    assert_eq!(world.acts(), [], "one at a time");
+    world.subscription.responded(world.now);
+    assert!(matches!(world.acts()[..], [Step::Refresh { .. }]));
+}
