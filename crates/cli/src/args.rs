@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use rollmark::core::digest::Credentials;
 use rollmark::core::registration::{AccessNetworkError, check_access_network};
+
+use crate::fault::{self, Fault};
 
 /// Shows who is in an IM conference, live, and which of them you have blocked.
 #[derive(Debug, Parser)]
@@ -87,11 +90,10 @@ pub(crate) enum Transport {
     Tls,
 }
 
+/// Who the user is, and how he reaches his SIP core. What every command has that speaks SIP.
 #[derive(Debug, ClapArgs)]
 #[command(group = ArgGroup::new("secret").args(["password_file", "aka_file"]).multiple(true))]
-pub(crate) struct Watch {
-    /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
-    pub(crate) conference: String,
+pub(crate) struct Account {
     /// Your public identity (a SIP URI)
     #[arg(long = "as", value_name = "URI", required_if_eq("mode", "ims"))]
     pub(crate) identity: Option<String>,
@@ -125,6 +127,31 @@ pub(crate) struct Watch {
     /// In IMS mode subscribe to your own registration state (RFC 3680), too, and follow what the network does with it
     #[arg(long, requires = "identity")]
     pub(crate) reg_event: bool,
+}
+
+impl Account {
+    /// What answers digest challenges of the SIP core.
+    pub(crate) fn credentials(&self) -> Result<Option<Credentials>, Fault> {
+        fault::credentials(self.user.as_deref(), self.password_file.as_deref())
+    }
+
+    /// How the user agent reaches the SIP core.
+    pub(crate) fn agent(&self) -> rollmark_ua::Settings {
+        rollmark_ua::Settings {
+            server: self.server.clone(),
+            transport: match self.transport {
+                Transport::Udp => rollmark_ua::Transport::Udp,
+                Transport::Tcp => rollmark_ua::Transport::Tcp,
+                Transport::Tls => rollmark_ua::Transport::Tls,
+            },
+            ca: self.ca.clone(),
+        }
+    }
+}
+
+/// Where block lists are: files, and an XDMS. What every command has that looks for blocked users while it speaks SIP.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Lists {
     /// Block list in a file: plain lines, resource-lists or common-policy XML (may be repeated)
     #[arg(long, value_name = "FILE")]
     pub(crate) block_list: Vec<PathBuf>,
@@ -149,6 +176,26 @@ pub(crate) struct Watch {
     /// Folder, yours alone, in which lists from the XDMS are kept until the next run
     #[arg(long, value_name = "DIR", requires = "xcap_root")]
     pub(crate) xcap_cache: Option<PathBuf>,
+}
+
+impl Lists {
+    /// What answers digest challenges of the XDMS.
+    pub(crate) fn credentials(&self) -> Result<Option<Credentials>, Fault> {
+        fault::credentials(
+            self.xcap_user.as_deref(),
+            self.xcap_password_file.as_deref(),
+        )
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Watch {
+    /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
+    pub(crate) conference: String,
+    #[command(flatten)]
+    pub(crate) account: Account,
+    #[command(flatten)]
+    pub(crate) lists: Lists,
     /// Life of the subscription to ask for, in seconds
     #[arg(long, value_name = "S", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) expires: u32,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rollmark::core::digest::Secret;
+use rollmark::core::digest::{Credentials, Secret};
 use rollmark::core::subscription::EndReason;
 
 /// Why a command failed.
@@ -52,8 +52,22 @@ pub(crate) enum Fault {
     Demo { what: &'static str, error: String },
 }
 
+/// A user name with the password in a file; none without both.
+pub(crate) fn credentials(
+    user: Option<&str>,
+    password_file: Option<&Path>,
+) -> Result<Option<Credentials>, Fault> {
+    let (Some(user), Some(path)) = (user, password_file) else {
+        return Ok(None);
+    };
+    Ok(Some(Credentials {
+        username: user.to_owned(),
+        password: password(path)?,
+    }))
+}
+
 /// Reads the first line of a password file.
-pub(crate) fn password(path: &Path) -> Result<Secret, Fault> {
+fn password(path: &Path) -> Result<Secret, Fault> {
     let text = std::fs::read_to_string(path).map_err(|error| Fault::Password {
         path: path.to_owned(),
         error,

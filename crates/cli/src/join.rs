@@ -59,7 +59,7 @@ pub(crate) async fn join(
     let failed = |fault| {
         let conference = safe(&args.conference);
         Fault::Join {
-            at: match &args.server {
+            at: match &args.account.server {
                 Some(server) => format!("{} ({conference})", safe(server)),
                 None => conference,
             },

@@ -8,7 +8,7 @@ use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
 use rollmark_ua::{Registering, Status, UserAgent};
 
-use crate::args::{Mode, Watch};
+use crate::args::{Account, Mode};
 use crate::fault::Fault;
 use crate::watch::{PATIENCE, stopped};
 
@@ -39,31 +39,31 @@ impl Registered {
     }
 
     /// The identity to use: another than the given one when the core bars that one (IMS-04).
-    pub(crate) fn usable_identity(&self, args: &Watch, given: &str) -> Result<String, Fault> {
+    pub(crate) fn usable_identity(&self, account: &Account, given: &str) -> Result<String, Fault> {
         let usable = self.facts.usable_identity(given).map(str::to_owned);
         usable.ok_or_else(|| Fault::NoIdentity {
-            server: server(args, given),
+            server: server(account, given),
             identity: crate::text::safe(given),
         })
     }
 }
 
-fn server(args: &Watch, identity: &str) -> String {
-    crate::text::safe(args.server.as_deref().unwrap_or(identity))
+fn server(account: &Account, identity: &str) -> String {
+    crate::text::safe(account.server.as_deref().unwrap_or(identity))
 }
 
 /// The mode asked for; a SIM is of no use to plain SIP.
-pub(crate) fn mode(args: &Watch) -> Mode {
-    let by_secret = match args.aka_file {
+pub(crate) fn mode(account: &Account) -> Mode {
+    let by_secret = match account.aka_file {
         Some(_) => Mode::Auto,
         None => Mode::Sip,
     };
-    args.mode.unwrap_or(by_secret)
+    account.mode.unwrap_or(by_secret)
 }
 
 /// What decides the headers in a mode (SW-01).
-pub(crate) fn profile(mode: Mode, args: &Watch) -> Box<dyn Profile> {
-    let settings = settings(args);
+pub(crate) fn profile(mode: Mode, account: &Account) -> Box<dyn Profile> {
+    let settings = settings(account);
     match mode {
         Mode::Auto => Box::new(Auto(settings)),
         Mode::Sip => Box::new(Plain(settings)),
@@ -72,16 +72,16 @@ pub(crate) fn profile(mode: Mode, args: &Watch) -> Box<dyn Profile> {
 }
 
 /// What every profile is set to (IMS-05).
-pub(crate) fn settings(args: &Watch) -> ProfileSettings {
+pub(crate) fn settings(account: &Account) -> ProfileSettings {
     ProfileSettings {
-        watch_registration: args.reg_event,
+        watch_registration: account.reg_event,
         ..ProfileSettings::default()
     }
 }
 
 /// Whether to register before subscribing.
-pub(crate) fn is_asked_for(args: &Watch) -> bool {
-    mode(args) != Mode::Sip && args.identity.is_some()
+pub(crate) fn is_asked_for(account: &Account) -> bool {
+    mode(account) != Mode::Sip && account.identity.is_some()
 }
 
 /// Tells a person what goes wrong with a registration while it is kept up, and what is odd in the answers; each once.
@@ -118,32 +118,32 @@ fn say(server: &str, line: &str) {
 /// Registers, unless the server registers nobody or the user stops it.
 pub(crate) async fn register(
     agent: &UserAgent,
-    args: &Watch,
+    account: &Account,
     identity: &str,
     credentials: Option<&Credentials>,
     mode: Mode,
 ) -> Result<Outcome, Fault> {
-    let aka = match &args.aka_file {
+    let aka = match &account.aka_file {
         Some(path) => Some(AkaFile::open(path)?),
         None => None,
     };
     let settings = Settings {
-        private_identity: args.user.clone(),
+        private_identity: account.user.clone(),
         password: credentials.map(|credentials| credentials.password.clone()),
         sim: aka.as_ref().map(|aka| (aka.sim.clone(), aka.sqn)),
         // A private identity has the form of a mail address; a registrar of plain SIP is not told one that it did not ask for.
-        announce: aka.is_some() || args.user.as_ref().is_some_and(|user| user.contains('@')),
+        announce: aka.is_some() || account.user.as_ref().is_some_and(|user| user.contains('@')),
         facts: Registration {
             // Whether it is an IMS shows later, and nobody else is told where the user is.
-            access_network: args.access_network.clone().filter(|_| mode == Mode::Ims),
-            access_network_unprotected: args.access_network.is_some(),
+            access_network: account.access_network.clone().filter(|_| mode == Mode::Ims),
+            access_network_unprotected: account.access_network.is_some(),
             told_core: (mode == Mode::Ims).then_some(SipCore::Ims),
             ..Registration::default()
         },
         ..Settings::new(identity)
     };
     let failed = |fault| Fault::Register {
-        server: server(args, identity),
+        server: server(account, identity),
         fault,
     };
     let mut registering = agent.register(settings, aka).map_err(failed)?;
@@ -158,8 +158,8 @@ pub(crate) async fn register(
         Ok(facts) => {
             let (core, evidence) = facts.sip_core();
             tracing::info!(core = core.as_str(), %evidence, "registered");
-            if core == SipCore::Ims && mode == Mode::Auto && args.access_network.is_some() {
-                registering.set_access_network(args.access_network.clone());
+            if core == SipCore::Ims && mode == Mode::Auto && account.access_network.is_some() {
+                registering.set_access_network(account.access_network.clone());
                 let known = |status: &Status| status.facts.access_network.is_some();
                 let _ = registering.status().wait_for(known).await;
             }
@@ -170,14 +170,14 @@ pub(crate) async fn register(
                 core == SipCore::Sip || !matches!(fault, AnswerFault::NoIdentity)
             };
             for fault in odds.iter().filter(ends) {
-                say(&server(args, identity), &fault.to_string());
+                say(&server(account, identity), &fault.to_string());
             }
             let no_route = facts.service_route.as_ref().is_some_and(Vec::is_empty);
             if core == SipCore::Ims && no_route && odds.is_empty() {
                 let line = "the registrar gave no Service-Route; requests go by the P-CSCF alone, and the core may refuse them";
-                say(&server(args, identity), line);
+                say(&server(account, identity), line);
             }
-            tokio::spawn(tell(server(args, identity), status, odds.len()));
+            tokio::spawn(tell(server(account, identity), status, odds.len()));
             let registered = Registered { registering, facts };
             Ok(Outcome::Registered(Box::new(registered)))
         }

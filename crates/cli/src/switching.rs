@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::args::{self, Watch};
+use crate::args::{self, Lists, Watch};
 use crate::registration::{self, Outcome, Registered};
 use crate::source::{Xdms, XdmsInUse};
 
@@ -157,7 +157,7 @@ impl Switching<'_> {
             ..facts
         };
         self.conferences
-            .switch(Ims(registration::settings(self.args)), facts);
+            .switch(Ims(registration::settings(&self.args.account)), facts);
         if self.feeding.is_none() {
             self.feeding = Some(registered.registering.feed(self.conferences));
         }
@@ -165,15 +165,15 @@ impl Switching<'_> {
     }
 
     async fn register(&mut self) -> bool {
-        if self.args.identity.is_none() {
+        if self.args.account.identity.is_none() {
             eprintln!("rollmark: not switched: an IMS core registers its users; give --as URI");
             return false;
         }
-        let (agent, args, identity) = (self.agent, self.args, self.identity);
+        let (agent, account, identity) = (self.agent, &self.args.account, self.identity);
         let mode = args::Mode::Ims;
-        match registration::register(agent, args, identity, self.credentials, mode).await {
+        match registration::register(agent, account, identity, self.credentials, mode).await {
             Ok(Outcome::Registered(registered)) => {
-                if let Err(fault) = registered.usable_identity(args, identity) {
+                if let Err(fault) = registered.usable_identity(account, identity) {
                     tell(&fault);
                     registered
                         .registering
@@ -193,7 +193,7 @@ impl Switching<'_> {
     }
 
     fn enter_plain(&mut self) {
-        let facts = match (&self.args.sip_server, &self.registered) {
+        let facts = match (&self.args.account.sip_server, &self.registered) {
             (Some(server), _) => self.agent.facts_by(server),
             // The same core, which knows the user: RFC 3608 is not for IMS only (SW-02).
             (None, Some(registered)) => Registration {
@@ -202,13 +202,13 @@ impl Switching<'_> {
             },
             (None, None) => self.agent.facts().clone(),
         };
-        if self.args.sip_server.is_some()
+        if self.args.account.sip_server.is_some()
             && let Some(feeding) = self.feeding.take()
         {
             feeding.stop();
         }
         self.conferences
-            .switch(Plain(registration::settings(self.args)), facts);
+            .switch(Plain(registration::settings(&self.args.account)), facts);
     }
 
     fn switch_xdms(&mut self) {
@@ -216,7 +216,7 @@ impl Switching<'_> {
             return;
         };
         xdms.ims = self.mode == Mode::Ims;
-        xdms.root = root(self.args, xdms.ims).unwrap_or(xdms.root);
+        xdms.root = root(&self.args.lists, xdms.ims).unwrap_or(xdms.root);
         if let Err(fault) = in_use.switch(xdms) {
             tell(&fault);
         }
@@ -224,9 +224,9 @@ impl Switching<'_> {
 }
 
 /// The XCAP root of a mode.
-pub(crate) fn root(args: &Watch, ims: bool) -> Option<&str> {
-    let of_plain = args.sip_xcap_root.as_deref().filter(|_| !ims);
-    of_plain.or(args.xcap_root.as_deref())
+pub(crate) fn root(lists: &Lists, ims: bool) -> Option<&str> {
+    let of_plain = lists.sip_xcap_root.as_deref().filter(|_| !ims);
+    of_plain.or(lists.xcap_root.as_deref())
 }
 
 fn tell(fault: &crate::fault::Fault) {

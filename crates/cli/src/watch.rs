@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::time::Duration;
 
-use rollmark::core::digest::Credentials;
 use rollmark::core::profile::Mode as CoreMode;
 use rollmark::core::subscription::{EndReason, Shown};
 use rollmark::{Account, Conference, Conferences, What};
-use rollmark_ua::{Feeding, Settings, UserAgent};
+use rollmark_ua::{Feeding, UserAgent};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Mode, Transport, Watch};
+use crate::args::{Mode, Watch};
 use crate::documents;
 use crate::fault::{self, Fault, Place};
 use crate::join::{self, As};
@@ -26,32 +25,20 @@ const NOBODY: &str = "sip:anonymous@anonymous.invalid";
 
 /// Runs the command.
 pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
-    let identity = args.identity.as_deref().unwrap_or(NOBODY);
-    let password = credentials(args.user.as_deref(), args.password_file.as_deref())?;
-    let mode = registration::mode(args);
+    let identity = args.account.identity.as_deref().unwrap_or(NOBODY);
+    let password = args.account.credentials()?;
+    let mode = registration::mode(&args.account);
     let account = |identity: &str| {
         let mut account = Account::new(identity);
         account.credentials = password.clone();
-        account.profile = registration::profile(mode, args);
+        account.profile = registration::profile(mode, &args.account);
         account.subscription.expires = args.expires;
         account.subscription.retry_unreachable = false;
         account
     };
-    let agent = UserAgent::start(
-        Settings {
-            server: args.server.clone(),
-            transport: match args.transport {
-                Transport::Udp => rollmark_ua::Transport::Udp,
-                Transport::Tcp => rollmark_ua::Transport::Tcp,
-                Transport::Tls => rollmark_ua::Transport::Tls,
-            },
-            ca: args.ca.clone(),
-        },
-        account(identity),
-    )
-    .await?;
+    let agent = UserAgent::start(args.account.agent(), account(identity)).await?;
     let mut triggers = Triggers::new(args.json);
-    let plain_facts = match &args.sip_server {
+    let plain_facts = match &args.account.sip_server {
         Some(server) => agent.facts_by(server),
         None => agent.facts().clone(),
     };
@@ -65,18 +52,20 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         registration: &plain_facts,
         ims: false,
     };
-    if !registration::is_asked_for(args) {
+    if !registration::is_asked_for(&args.account) {
         return watch(args, plain, &agent.conferences, None, &mut triggers).await;
     }
     let registered =
-        match registration::register(&agent, args, identity, password.as_ref(), mode).await? {
+        match registration::register(&agent, &args.account, identity, password.as_ref(), mode)
+            .await?
+        {
             Outcome::Registered(registered) => *registered,
             Outcome::Nobody => {
                 return watch(args, plain, &agent.conferences, None, &mut triggers).await;
             }
             Outcome::Stopped => return Ok(()),
         };
-    let usable = match registered.usable_identity(args, identity) {
+    let usable = match registered.usable_identity(&args.account, identity) {
         Ok(usable) => usable,
         Err(fault) => {
             registered.registering.deregister(PATIENCE).await;
@@ -143,19 +132,18 @@ async fn watch_switching<'a>(
     let (identity, ims) = (who.identity, who.ims);
     let mut news = FirstNews::default();
     let mut follows = None;
-    for path in &args.block_list {
+    for path in &args.lists.block_list {
         conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
     }
-    if let Some(root) = switching::root(args, ims) {
-        let user = args.xcap_user.as_deref();
+    if let Some(root) = switching::root(&args.lists, ims) {
         // In an IMS core the XDMS is told who the user is.
         let xdms = Xdms {
             root,
             xui: identity,
-            credentials: credentials(user, args.xcap_password_file.as_deref())?,
-            ca_file: args.xcap_ca.clone(),
+            credentials: args.lists.credentials()?,
+            ca_file: args.lists.xcap_ca.clone(),
             ims,
-            cache: args.xcap_cache.as_deref(),
+            cache: args.lists.xcap_cache.as_deref(),
             only_lists: false,
         };
         let (sources, followed, in_use) = source::xdms(&xdms, &mut news)?;
@@ -164,7 +152,7 @@ async fn watch_switching<'a>(
         }
         // An IMS core routes it to the XDMS; elsewhere it might ring at the user's own devices, so it wants to be named.
         let own = ims.then_some(identity);
-        let notifier = args.xcap_notifier.as_deref().or(own);
+        let notifier = args.lists.xcap_notifier.as_deref().or(own);
         follows = notifier.map(|notifier| (notifier.to_owned(), followed));
         switching.xdms = Some((xdms, in_use));
     }
@@ -190,8 +178,8 @@ async fn show(
     let show = Show::new(args.json);
     let place = Place {
         conference: &args.conference,
-        server: args.server.as_deref(),
-        user: args.user.as_deref(),
+        server: args.account.server.as_deref(),
+        user: args.account.user.as_deref(),
     };
     let stop = stopped(args.seconds.map(Duration::from_secs));
     if !args.join {
@@ -223,19 +211,6 @@ async fn show(
     // By now the call was left, or is left because nothing holds it.
     let _ = joined.call.await;
     outcome
-}
-
-fn credentials(
-    user: Option<&str>,
-    password_file: Option<&std::path::Path>,
-) -> Result<Option<Credentials>, Fault> {
-    let (Some(user), Some(path)) = (user, password_file) else {
-        return Ok(None);
-    };
-    Ok(Some(Credentials {
-        username: user.to_owned(),
-        password: fault::password(path)?,
-    }))
 }
 
 /// Resolves on SIGINT, SIGTERM, or when the time is over.

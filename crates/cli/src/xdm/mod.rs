@@ -6,7 +6,6 @@ mod edit;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use rollmark::core::digest::Credentials;
 use rollmark::core::uri::Uri;
 use rollmark_xdm::capabilities::Capabilities;
 use rollmark_xdm::client::{Fetched, Settings, Target};
@@ -67,13 +66,8 @@ impl Place {
     }
 
     fn connection(&self) -> Result<Connection, Fault> {
-        let credentials = match (&self.xcap_user, &self.xcap_password_file) {
-            (Some(user), Some(path)) => Some(Credentials {
-                username: user.clone(),
-                password: fault::password(path)?,
-            }),
-            _ => None,
-        };
+        let user = self.xcap_user.as_deref();
+        let credentials = fault::credentials(user, self.xcap_password_file.as_deref())?;
         let http = Http::new(&HttpSettings {
             ca_file: self.xcap_ca.clone(),
             ..HttpSettings::default()
