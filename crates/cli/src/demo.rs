@@ -11,6 +11,8 @@ use rollmark_im_server::{
     User,
 };
 use rollmark_ua::{Registering, Settings, Transport, UserAgent, register};
+use rollmark_xdm::HttpSettings;
+use rollmark_xdm::source::{Polling, Reading};
 use rollmark_xdms::{Xdms as EmbeddedXdms, xcap_diff};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
@@ -119,7 +121,9 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         root: embedded.root(),
         xui: ME,
         credentials: None,
-        ca_file: None,
+        http: HttpSettings::default(),
+        polling: Polling::default(),
+        reading: Reading::default(),
         ims: is_ims,
         cache: None,
         only_lists: true,

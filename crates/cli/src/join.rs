@@ -47,8 +47,8 @@ pub(crate) async fn join(
     show: &Show,
 ) -> Result<Option<Joined>, Fault> {
     let profile: Box<dyn Profile> = match who.ims {
-        true => Box::new(Ims::default()),
-        false => Box::new(Plain::default()),
+        true => Box::new(Ims(args.account.profile_settings())),
+        false => Box::new(Plain(args.account.profile_settings())),
     };
     let caller = Caller {
         identity: who.identity.to_owned(),

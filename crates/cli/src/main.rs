@@ -9,6 +9,7 @@ mod json;
 mod matching;
 mod offline;
 mod offline_text;
+mod options;
 mod registration;
 mod rules;
 mod show;

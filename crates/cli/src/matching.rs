@@ -1,6 +1,6 @@
 //! `rollmark match`: whether a roster URI and a block-list entry denote the same user, and why (URI-01…26).
 
-use rollmark::core::uri::{Form, Identity, IdentityRules, Match, identity, same_identity};
+use rollmark::core::uri::{Form, Identity, Match, identity, same_identity};
 use serde_json::json;
 
 use crate::args::Match as Args;
@@ -10,7 +10,7 @@ use crate::text::safe;
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<(), Fault> {
-    let rules = IdentityRules::default();
+    let rules = args.identities.rules();
     let found = same_identity(&args.uri, &args.entry, &rules);
     show::outcome(&if args.json {
         json(&found)

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollmark::core::blocklist::BlockLists;
-use rollmark::core::conference::{Mode, Need, Outcome, Settings};
+use rollmark::core::conference::{Need, Outcome};
 use rollmark::core::roster::Roster;
 use rollmark::core::subscription::EndReason;
-use rollmark::core::uri::IdentityRules;
 use rollmark::{BlockListSource, SourceState, What};
 use serde_json::{Value, json};
 
@@ -44,15 +43,7 @@ pub(crate) struct Document {
 /// Runs the command.
 pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
     let lists = lists(args).await;
-    let mode = if args.strict {
-        Mode::Strict
-    } else {
-        Mode::Lenient
-    };
-    let settings = Settings {
-        mode,
-        ..Settings::default()
-    };
+    let settings = args.reading.settings();
     let mut roster = Roster::new(settings, args.conference.as_deref());
     roster.begin_subscription();
     let mut steps = Vec::new();
@@ -85,12 +76,18 @@ pub(crate) async fn run(args: &Args) -> Result<(), Fault> {
 
 /// The block lists in the order given. One that cannot be read is told on standard error and proves nothing.
 async fn lists(args: &Args) -> BlockLists {
-    let mut lists = BlockLists::new(IdentityRules::default());
+    let mut lists = BlockLists::new(args.identities.rules());
     lists.match_endpoints(args.match_endpoints);
     lists.set_own(args.me.as_slice());
+    lists.set_rule_settings(args.rules.settings());
     lists.set_wall_time(crate::rules::now());
     for path in &args.block_list {
-        let mut source = source::file(path.clone(), args.me.as_deref(), &mut FirstNews::default());
+        let mut source = source::file(
+            path.clone(),
+            args.me.as_deref(),
+            args.nested_list_names,
+            &mut FirstNews::default(),
+        );
         let update = source.next().await;
         if update.state == SourceState::Incomplete {
             eprintln!(

@@ -2,7 +2,7 @@
 
 use rollmark::Registration;
 use rollmark::core::digest::Credentials;
-use rollmark::core::profile::{Auto, Ims, Plain, Profile, Settings as ProfileSettings};
+use rollmark::core::profile::{Auto, Ims, Plain, Profile};
 use rollmark::core::registration::{AnswerFault, SipCore};
 use rollmark_ua::aka::AkaFile;
 use rollmark_ua::register::{Fault as RegisterFault, Settings};
@@ -63,19 +63,11 @@ pub(crate) fn mode(account: &Account) -> Mode {
 
 /// What decides the headers in a mode (SW-01).
 pub(crate) fn profile(mode: Mode, account: &Account) -> Box<dyn Profile> {
-    let settings = settings(account);
+    let settings = account.profile_settings();
     match mode {
         Mode::Auto => Box::new(Auto(settings)),
         Mode::Sip => Box::new(Plain(settings)),
         Mode::Ims => Box::new(Ims(settings)),
-    }
-}
-
-/// What every profile is set to (IMS-05).
-pub(crate) fn settings(account: &Account) -> ProfileSettings {
-    ProfileSettings {
-        watch_registration: account.reg_event,
-        ..ProfileSettings::default()
     }
 }
 

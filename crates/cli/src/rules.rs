@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rollmark::core::blocklist::rules::{
-    ExternalList, Members, Requester, RuleClass, RuleSet, RuleSettings, Rules, Verdict,
+    ExternalList, Members, Outcome, Requester, RuleClass, RuleSet, Rules, Verdict,
 };
-use rollmark::core::uri::IdentityRules;
 use rollmark::core::wall_time::WallTime;
 use rollmark_xdm::document::MAX_DOCUMENT;
 use rollmark_xdm::{external_list, rules};
@@ -65,8 +64,8 @@ fn rfc3339(text: &str) -> Option<WallTime> {
 pub(crate) fn run(args: &Args) -> Result<(), Fault> {
     let mut set = document(&args.rules)?;
     resolve(&mut set, &args.list);
-    let identities = IdentityRules::default();
-    let ready = Rules::new(&set, &RuleSettings::default(), &identities);
+    let identities = args.identities.rules();
+    let ready = Rules::new(&set, &args.reading.settings(), &identities);
     let now = args.at.unwrap_or_else(now);
     let verdicts = args.uris.iter().map(|uri| {
         let user = Requester::new([uri.as_str()], &identities);
@@ -74,12 +73,12 @@ pub(crate) fn run(args: &Args) -> Result<(), Fault> {
     });
     show::outcome(&if args.json {
         let results: Vec<Value> = verdicts
-            .map(|(uri, verdict)| result(uri, &verdict))
+            .map(|(uri, verdict)| result(uri, &verdict, args.reading.polite_block))
             .collect();
         crate::json::escape(&json!({ "results": results }).to_string())
     } else {
         verdicts
-            .map(|(uri, verdict)| text(uri, &verdict))
+            .map(|(uri, verdict)| text(uri, &verdict, args.reading.polite_block))
             .collect::<Vec<_>>()
             .join("\n")
     })
@@ -155,22 +154,30 @@ fn warn(text: &str) {
     eprintln!("rollmark: {}", safe(text));
 }
 
-fn result(uri: &str, verdict: &Verdict) -> Value {
+/// The outcome, with a polite block as what it counts as (XDM-69).
+fn outcome(verdict: &Verdict, polite_block: bool) -> &'static str {
+    match verdict.outcome {
+        Outcome::PoliteBlocked if polite_block => Outcome::Blocked.as_str(),
+        outcome => outcome.as_str(),
+    }
+}
+
+fn result(uri: &str, verdict: &Verdict, polite_block: bool) -> Value {
     let deciding = verdict.deciding.as_ref();
     json!({
         "uri": uri,
-        "outcome": verdict.outcome.as_str(),
+        "outcome": outcome(verdict, polite_block),
         "rule": deciding.map(|by| &*by.rule),
         "class": deciding.and_then(|by| by.class).map(RuleClass::as_str),
         "why": verdict.why(),
     })
 }
 
-fn text(uri: &str, verdict: &Verdict) -> String {
+fn text(uri: &str, verdict: &Verdict, polite_block: bool) -> String {
     format!(
         "{}: {}\n  {}",
         safe(uri),
-        verdict.outcome.as_str(),
+        outcome(verdict, polite_block),
         safe(&verdict.why())
     )
 }

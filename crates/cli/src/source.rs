@@ -12,7 +12,7 @@ use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
 use rollmark_xdm::source::{
-    FILE_POLL, FileSource, Followed, Polling, XdmsControl, XdmsSource, ago,
+    FILE_POLL, FileSource, Followed, Polling, Reading, XdmsControl, XdmsSource, ago,
 };
 
 use crate::fault::Fault;
@@ -116,10 +116,11 @@ impl<S> Told<S> {
 pub(crate) fn file(
     path: PathBuf,
     identity: Option<&str>,
+    nested: bool,
     news: &mut FirstNews,
 ) -> Told<FileSource> {
     Told {
-        source: FileSource::new(path, identity.map(str::to_owned), FILE_POLL),
+        source: FileSource::new(path, identity.map(str::to_owned), FILE_POLL).with_nested(nested),
         told: None,
         said: Said::default(),
         first: news.expect(),
@@ -131,7 +132,9 @@ pub(crate) struct Xdms<'a> {
     pub(crate) root: &'a str,
     pub(crate) xui: &'a str,
     pub(crate) credentials: Option<Credentials>,
-    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) http: HttpSettings,
+    pub(crate) polling: Polling,
+    pub(crate) reading: Reading,
     /// The XDMS is behind an Aggregation Proxy of an IMS core, which is told the user's identity (XDM-10).
     pub(crate) ims: bool,
     /// Where lists are kept from one run to the next.
@@ -145,27 +148,27 @@ pub(crate) fn documents(
     connection: &Connection,
     root: &XcapRoot,
     xui: &str,
+    polling: Polling,
+    reading: &Reading,
 ) -> Result<Vec<XdmsSource>, Fault> {
-    XdmsSource::usual(connection, root, xui, Polling::default())
-        .map_err(|fault| Fault::Xcap(fault.to_string()))
+    let sources = XdmsSource::usual(connection, root, xui, polling)
+        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+    let read = |source: XdmsSource| source.with_reading(reading.clone());
+    Ok(sources.into_iter().map(read).collect())
 }
 
 impl Xdms<'_> {
     /// How to speak to it, and the documents there.
     fn reach(&self) -> Result<(Connection, Vec<XdmsSource>), Fault> {
         let root = XcapRoot::parse(self.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
-        let http = Http::new(&HttpSettings {
-            ca_file: self.ca_file.clone(),
-            ..HttpSettings::default()
-        })
-        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let http = Http::new(&self.http).map_err(|fault| Fault::Xcap(fault.to_string()))?;
         let client = Settings {
             credentials: self.credentials.clone(),
             intended_identity: self.ims.then(|| self.xui.to_owned()),
             ..Settings::default()
         };
         let connection = Connection::new(http, client);
-        let mut sources = documents(&connection, &root, self.xui)?;
+        let mut sources = documents(&connection, &root, self.xui, self.polling, &self.reading)?;
         if self.only_lists {
             sources.retain(|source| source.name().ends_with("/index"));
         }

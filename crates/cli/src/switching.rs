@@ -157,7 +157,7 @@ impl Switching<'_> {
             ..facts
         };
         self.conferences
-            .switch(Ims(registration::settings(&self.args.account)), facts);
+            .switch(Ims(self.args.account.profile_settings()), facts);
         if self.feeding.is_none() {
             self.feeding = Some(registered.registering.feed(self.conferences));
         }
@@ -208,7 +208,7 @@ impl Switching<'_> {
             feeding.stop();
         }
         self.conferences
-            .switch(Plain(registration::settings(&self.args.account)), facts);
+            .switch(Plain(self.args.account.profile_settings()), facts);
     }
 
     fn switch_xdms(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollmark::core::profile::Mode as CoreMode;
 use rollmark::core::subscription::{EndReason, Shown};
-use rollmark::{Account, Conference, Conferences, What};
+use rollmark::{Conference, Conferences, What};
 use rollmark_ua::{Feeding, UserAgent};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,11 +29,11 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
     let password = args.account.credentials()?;
     let mode = registration::mode(&args.account);
     let account = |identity: &str| {
-        let mut account = Account::new(identity);
+        let mut account = args.account.settings(identity);
+        args.lists.mark(&mut account);
         account.credentials = password.clone();
         account.profile = registration::profile(mode, &args.account);
         account.subscription.expires = args.expires;
-        account.subscription.retry_unreachable = false;
         account
     };
     let agent = UserAgent::start(args.account.agent(), account(identity)).await?;
@@ -133,7 +133,12 @@ async fn watch_switching<'a>(
     let mut news = FirstNews::default();
     let mut follows = None;
     for path in &args.lists.block_list {
-        conferences.add_source(source::file(path.clone(), Some(identity), &mut news));
+        conferences.add_source(source::file(
+            path.clone(),
+            Some(identity),
+            args.lists.anchors.nested_list_names,
+            &mut news,
+        ));
     }
     if let Some(root) = switching::root(&args.lists, ims) {
         // In an IMS core the XDMS is told who the user is.
@@ -141,7 +146,9 @@ async fn watch_switching<'a>(
             root,
             xui: identity,
             credentials: args.lists.credentials()?,
-            ca_file: args.lists.xcap_ca.clone(),
+            http: args.lists.http.settings(args.lists.xcap_ca.clone()),
+            polling: args.lists.polling(),
+            reading: args.lists.anchors.reading(),
             ims,
             cache: args.lists.xcap_cache.as_deref(),
             only_lists: false,

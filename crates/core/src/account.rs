@@ -54,6 +54,8 @@ pub struct AccountSettings {
     pub sessions: session::Settings,
     /// How rules of block lists are read (XDM-61, XDM-69).
     pub rules: RuleSettings,
+    /// What makes two URIs one user, when rosters and block lists are compared (URI-04, URI-05, URI-14).
+    pub identities: IdentityRules,
 }
 
 impl AccountSettings {
@@ -72,6 +74,7 @@ impl AccountSettings {
             match_endpoints: false,
             sessions: session::Settings::default(),
             rules: RuleSettings::default(),
+            identities: IdentityRules::default(),
         }
     }
 }
@@ -97,7 +100,7 @@ pub(crate) struct Account {
 
 impl Account {
     pub(crate) fn new(mut settings: AccountSettings, registration: Registration) -> Self {
-        let mut lists = BlockLists::new(IdentityRules::default());
+        let mut lists = BlockLists::new(settings.identities);
         lists.match_endpoints(settings.match_endpoints);
         lists.set_rule_settings(settings.rules.clone());
         let mut own: Vec<&str> = Vec::with_capacity(1 + settings.also.len());

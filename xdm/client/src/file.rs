@@ -40,6 +40,14 @@ pub enum FileError {
 /// says, or rules, read as [`rules::parse`] says. Any other is plain lines: UTF-8, one URI a line; blanks at both ends,
 /// CR, empty lines and lines that begin with `#` are passed over. An empty file is an empty list.
 pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileError> {
+    parse_with(octets, &resource_lists::own(own_xui))
+}
+
+/// The same, with a resource-lists document read in another way than by default.
+pub fn parse_with(
+    octets: &[u8],
+    options: &resource_lists::Options,
+) -> Result<BlockList, FileError> {
     if octets.len() > MAX_DOCUMENT {
         return Err(FileError::TooLarge);
     }
@@ -47,7 +55,7 @@ pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, FileErro
         return parse_rules(octets);
     }
     if is_xml(octets) {
-        return match resource_lists::parse(octets, own_xui) {
+        return match resource_lists::parse_with(octets, options) {
             Err(DocumentError::Root { .. }) => parse_rules(octets),
             list => list.map_err(FileError::Document),
         };

@@ -47,14 +47,23 @@ pub struct Options {
 /// `own_xui` is as in [`Options`]. References to other documents, and what cannot be read, leave the list incomplete
 /// (XDM-52). A document with none of the lists is a known empty list.
 pub fn parse(octets: &[u8], own_xui: Option<&str>) -> Result<BlockList, DocumentError> {
-    let options = Options {
-        own_xui: own_xui.map(str::to_owned),
-        ..Options::default()
-    };
-    let mut members = Members::new(read(octets)?, options);
+    parse_with(octets, &own(own_xui))
+}
+
+/// The same, in another way than by default.
+pub fn parse_with(octets: &[u8], options: &Options) -> Result<BlockList, DocumentError> {
+    let mut members = Members::new(read(octets)?, options.clone());
     members.take_block_lists();
     members.list.complete &= members.wanted.is_empty();
     Ok(members.list)
+}
+
+/// The default for a user's document.
+pub(crate) fn own(own_xui: Option<&str>) -> Options {
+    Options {
+        own_xui: own_xui.map(str::to_owned),
+        ..Options::default()
+    }
 }
 
 /// Reads a document and checks its root element.

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
+
+use crate::options::{Identities, ListReading, XcapHttp};
 
 #[derive(Debug, Args)]
 pub(crate) struct Xdm {
@@ -25,8 +27,12 @@ pub(crate) struct Blocked {
     #[command(flatten)]
     pub(crate) place: Place,
     /// Block list in a file (may be repeated)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) block_list: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ListReading,
+    #[command(flatten)]
+    pub(crate) identities: Identities,
     /// One JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -62,7 +68,7 @@ pub(crate) struct Edit {
     #[command(flatten)]
     pub(crate) place: Place,
     /// The block list in a file; without it that on the XDMS
-    #[arg(long, value_name = "FILE", conflicts_with = "xcap_root")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "xcap_root")]
     pub(crate) block_list: Option<PathBuf>,
     /// One JSON object on standard output
     #[arg(long)]
@@ -76,20 +82,22 @@ pub(crate) struct Place {
     #[arg(long = "as", value_name = "URI")]
     pub(crate) identity: Option<String>,
     /// XCAP root of the XDMS; without it https://xcap.DOMAIN of your identity is tried
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) xcap_root: Option<String>,
     /// User name for the XDMS
     #[arg(long, value_name = "NAME", requires = "xcap_password_file")]
     pub(crate) xcap_user: Option<String>,
     /// File whose first line is the password for the XDMS
-    #[arg(long, value_name = "FILE", requires = "xcap_user")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "xcap_user")]
     pub(crate) xcap_password_file: Option<PathBuf>,
     /// PEM file of the authority that signed the XDMS's certificate
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) xcap_ca: Option<PathBuf>,
     /// The kind of core: an IMS core's Aggregation Proxy is told your identity
     #[arg(long, value_enum, default_value_t = Core::Sip)]
     pub(crate) mode: Core,
+    #[command(flatten)]
+    pub(crate) http: XcapHttp,
 }
 
 /// The kind of core that an XDMS belongs to.

@@ -5,7 +5,7 @@ use rollmark::core::blocklist::rules::{
 };
 use rollmark::core::uri::{Form, IdentityRules, identity};
 use rollmark::{BlockList, SourceState};
-use rollmark_xdm::source::{FILE_POLL, FileSource};
+use rollmark_xdm::source::{FILE_POLL, FileSource, Polling};
 use serde_json::{Value, json};
 
 use super::args::Blocked;
@@ -33,7 +33,8 @@ pub(crate) async fn run(args: &Blocked) -> Result<(), Fault> {
     let mut sources = Vec::new();
     for path in &args.block_list {
         let own = place.identity.clone();
-        let mut source = FileSource::new(path, own, FILE_POLL);
+        let mut source =
+            FileSource::new(path, own, FILE_POLL).with_nested(args.reading.nested_list_names);
         let update = source.next().await;
         sources.push(Read {
             name: source.name(),
@@ -45,7 +46,11 @@ pub(crate) async fn run(args: &Blocked) -> Result<(), Fault> {
     }
     if place.xcap_root.is_some() || args.block_list.is_empty() {
         let connection = place.connection()?;
-        for mut source in crate::source::documents(&connection, &place.root()?, place.xui())? {
+        let (root, reading) = (place.root()?, args.reading.reading());
+        let polling = Polling::default();
+        let documents =
+            crate::source::documents(&connection, &root, place.xui(), polling, &reading);
+        for mut source in documents? {
             let update = source.next().await;
             sources.push(Read {
                 name: source.name(),
@@ -59,10 +64,11 @@ pub(crate) async fn run(args: &Blocked) -> Result<(), Fault> {
     for error in sources.iter().filter_map(|source| source.error.as_ref()) {
         eprintln!("rollmark: block list: {}", safe(error));
     }
+    let rules = args.identities.rules();
     show::outcome(&if args.json {
-        json(&sources)
+        json(&sources, &rules)
     } else {
-        text(&sources)
+        text(&sources, &rules)
     })?;
     match sources.iter().all(|source| source.state == SourceState::Unavailable) {
         true => Err(Fault::BlockList(
@@ -133,12 +139,12 @@ fn blocks(actions: &Actions) -> bool {
         || actions.allow_reject_invite == Some(true)
 }
 
-fn json(sources: &[Read]) -> String {
+fn json(sources: &[Read], rules: &IdentityRules) -> String {
     let entries = sources.iter().flat_map(|source| {
         rows(&source.list).into_iter().map(|row| {
             json!({
                 "entry": row.entry,
-                "identity": identity(&row.entry, &IdentityRules::default()).canonical,
+                "identity": identity(&row.entry, rules).canonical,
                 "source": source.name,
                 "list": row.list,
                 "rule": row.rule,
@@ -158,7 +164,7 @@ fn json(sources: &[Read]) -> String {
     crate::json::escape(&object.to_string())
 }
 
-fn text(sources: &[Read]) -> String {
+fn text(sources: &[Read], rules: &IdentityRules) -> String {
     let mut lines = Vec::new();
     for source in sources {
         let rows = rows(&source.list);
@@ -175,7 +181,7 @@ fn text(sources: &[Read]) -> String {
                 (None, Some(rule)) => format!("  (rule {})", safe(rule)),
                 (None, None) => String::new(),
             };
-            let remark = match identity(&row.entry, &IdentityRules::default()).form {
+            let remark = match identity(&row.entry, rules).form {
                 Form::Unreadable(_) if row.rule.is_none() => {
                     "  no URI: matches only its own octets"
                 }

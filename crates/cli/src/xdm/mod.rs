@@ -13,7 +13,7 @@ use rollmark_xdm::selector::{
     ACCESS_RULES, ACCESS_RULES_DOCUMENT, DocumentSelector, INDEX, OMA_PRES_RULES,
     OMA_PRES_RULES_DOCUMENT, XCAP_CAPS, XCAP_DIRECTORY, XCAP_DIRECTORY_DOCUMENT, XcapRoot,
 };
-use rollmark_xdm::{Connection, Http, HttpSettings};
+use rollmark_xdm::{Connection, Http};
 use serde_json::json;
 
 use crate::fault::{self, Fault};
@@ -68,11 +68,8 @@ impl Place {
     fn connection(&self) -> Result<Connection, Fault> {
         let user = self.xcap_user.as_deref();
         let credentials = fault::credentials(user, self.xcap_password_file.as_deref())?;
-        let http = Http::new(&HttpSettings {
-            ca_file: self.xcap_ca.clone(),
-            ..HttpSettings::default()
-        })
-        .map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let http = Http::new(&self.http.settings(self.xcap_ca.clone()))
+            .map_err(|fault| Fault::Xcap(fault.to_string()))?;
         let intended_identity = match self.mode {
             Core::Ims => Some(self.xui().to_owned()),
             Core::Sip => None,

@@ -14,6 +14,7 @@ use crate::profile::{self, Auto, ContactPreference, Ims, Mode, Plain, Profile};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
 use crate::session;
 use crate::subscription;
+use crate::uri::IdentityRules;
 use crate::xml;
 
 words!(conference::Mode { Strict = "strict", Lenient = "lenient" });
@@ -100,6 +101,8 @@ pub struct RecordedAccount {
     pub sessions: session::Settings,
     /// As [`AccountSettings::rules`].
     pub rules: RuleSettings,
+    /// As [`AccountSettings::identities`].
+    pub identities: IdentityRules,
 }
 
 impl RecordedAccount {
@@ -119,6 +122,7 @@ impl RecordedAccount {
             match_endpoints,
             sessions,
             rules,
+            identities,
         } = settings;
         Self {
             identity: identity.clone(),
@@ -133,6 +137,7 @@ impl RecordedAccount {
             match_endpoints: *match_endpoints,
             sessions: sessions.clone(),
             rules: rules.clone(),
+            identities: *identities,
         }
     }
 
@@ -155,6 +160,7 @@ impl RecordedAccount {
             match_endpoints: self.match_endpoints,
             sessions: self.sessions.clone(),
             rules: self.rules.clone(),
+            identities: self.identities,
         }
     }
 
@@ -225,7 +231,14 @@ impl RecordedAccount {
             sphere,
         } = &mut self.rules;
         fields.value("polite-block", polite_block)?;
-        fields.value("sphere", sphere)
+        fields.value("sphere", sphere)?;
+        let IdentityRules { strict, plus_user } = &mut self.identities;
+        fields.value("strict-uris", strict)?;
+        // By its opposite: a recording that says nothing of it was made with the default.
+        let mut no_plus_user = !*plus_user;
+        fields.value("no-plus-user", &mut no_plus_user)?;
+        *plus_user = !no_plus_user;
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::held::Held;
 use crate::document::MAX_DOCUMENT;
 use crate::file::{self, FileError};
+use crate::resource_lists::Options;
 
 /// How often a file is looked at, unless set otherwise.
 pub const FILE_POLL: Duration = Duration::from_secs(2);
@@ -20,7 +21,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct FileSource {
     path: PathBuf,
-    own_xui: Option<String>,
+    options: Options,
     interval: Duration,
     held: Held,
     /// Of the content last read; none if that failed or may have changed unseen.
@@ -59,12 +60,22 @@ impl FileSource {
     pub fn new(path: impl Into<PathBuf>, own_xui: Option<String>, interval: Duration) -> Self {
         Self {
             path: path.into(),
-            own_xui,
+            options: Options {
+                own_xui,
+                nested: false,
+            },
             interval,
             held: Held::default(),
             seen: None,
             due: None,
         }
+    }
+
+    /// Lists within lists are block lists too, by their name (XDM-43).
+    #[must_use]
+    pub const fn with_nested(mut self, nested: bool) -> Self {
+        self.options.nested = nested;
+        self
     }
 
     /// `file:FILE`.
@@ -84,8 +95,8 @@ impl FileSource {
             if let Some(due) = self.due {
                 tokio::time::sleep_until(due).await;
             }
-            let (path, own_xui, seen) = (self.path.clone(), self.own_xui.clone(), self.seen);
-            let reader = tokio::task::spawn_blocking(move || read(&path, own_xui.as_deref(), seen));
+            let (path, options, seen) = (self.path.clone(), self.options.clone(), self.seen);
+            let reader = tokio::task::spawn_blocking(move || read(&path, &options, seen));
             let result = reader.await.unwrap_or_else(|_| {
                 let path = self.path.clone();
                 Err(ReadError::Stopped { path })
@@ -117,7 +128,7 @@ impl FileSource {
 /// Reads the file if it is not what was seen last.
 fn read(
     path: &Path,
-    own_xui: Option<&str>,
+    options: &Options,
     seen: Option<Stamp>,
 ) -> Result<Option<(BlockList, Stamp)>, ReadError> {
     let io = |source| ReadError::Io {
@@ -136,7 +147,7 @@ fn read(
     let mut octets = Vec::new();
     let limit = MAX_DOCUMENT as u64 + 1;
     file.take(limit).read_to_end(&mut octets).map_err(io)?;
-    let list = file::parse(&octets, own_xui).map_err(|source| ReadError::Content {
+    let list = file::parse_with(&octets, options).map_err(|source| ReadError::Content {
         path: path.to_owned(),
         source,
     })?;

@@ -22,6 +22,7 @@ use crate::record::kind::KINDS;
 use crate::record::{Input, ProfileName, RecordedAccount};
 use crate::registration::{Mechanism, Registration, RegistrationState, SipCore};
 use crate::session::{ImSession, Role, SessionId};
+use crate::uri::IdentityRules;
 use crate::wall_time::WallTime;
 
 pub(super) fn text() -> impl Strategy<Value = String> {
@@ -130,6 +131,10 @@ fn account() -> impl Strategy<Value = RecordedAccount> {
             rules: RuleSettings {
                 polite_block: match_endpoints,
                 sphere: strict.then(|| "at work".into()),
+            },
+            identities: IdentityRules {
+                strict,
+                plus_user: !host_refreshes,
             },
             ..RecordedAccount::default()
         };
