@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) use crate::options::{Account, Lists, Mode};
-use crate::options::{Documents, Identities, Rules as RuleOptions};
+use crate::options::{Documents, Identities, RuleReading};
 
 /// Shows who is in an IM conference, live, and which of them you have blocked.
 #[derive(Debug, Parser)]
@@ -37,6 +37,12 @@ pub(crate) enum Command {
     Match(Match),
     /// Says what the rules of a common-policy document come to for each URI, and why
     Rules(Rules),
+    /// Prints a commented configuration file with every option
+    Config,
+    /// Prints what makes a shell complete commands, options and files
+    Completions(crate::generate::Completions),
+    /// Prints the manual page, or writes one for each command into a folder
+    Man(crate::generate::Man),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -114,7 +120,7 @@ pub(crate) struct Roster {
     #[command(flatten)]
     pub(crate) identities: Identities,
     #[command(flatten)]
-    pub(crate) rules: RuleOptions,
+    pub(crate) rules: RuleReading,
     /// One JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -152,7 +158,7 @@ pub(crate) struct Rules {
     #[command(flatten)]
     pub(crate) identities: Identities,
     #[command(flatten)]
-    pub(crate) reading: RuleOptions,
+    pub(crate) reading: RuleReading,
     /// One JSON object on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -22,6 +22,11 @@ pub(crate) enum Fault {
     Rules { path: PathBuf, error: String },
     #[error("standard output cannot be written: {0}; nothing is complete there")]
     Output(std::io::Error),
+    #[error("{path} cannot be written: {error}; give a folder that you may write to", path = .path.display())]
+    Written {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error("XCAP: {0}")]
     Xcap(String),
     #[error("block list: {0}")]

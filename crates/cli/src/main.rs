@@ -1,9 +1,11 @@
 //! `rollmark`: a reference softphone and bench tool over the library that softphones embed.
 
 mod args;
+mod config;
 mod demo;
 mod documents;
 mod fault;
+mod generate;
 mod join;
 mod json;
 mod matching;
@@ -21,13 +23,12 @@ mod xdm;
 
 use std::process::ExitCode;
 
-use args::{Args, Command};
-use clap::Parser;
+use args::Command;
 
 /// One thread: the order of messages is kept, and nothing here is heavy.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = config::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_env_filter(
@@ -43,6 +44,9 @@ async fn main() -> ExitCode {
         Command::Roster(roster) => offline::run(&roster).await,
         Command::Rules(rules) => rules::run(&rules),
         Command::Match(pair) => matching::run(&pair),
+        Command::Config => show::outcome(&config::sample::text()),
+        Command::Completions(completions) => generate::completions(&completions),
+        Command::Man(man) => generate::man(&man),
         Command::Xdm(xdm) => xdm::run(&xdm).await,
         Command::Block(edit) => xdm::block(&edit).await,
         Command::Unblock(edit) => xdm::unblock(&edit).await,

@@ -31,7 +31,7 @@ pub(crate) struct Account {
     /// Outbound proxy in plain mode, where that is another SIP core; SIGUSR1, or the key m, switches between the two
     #[arg(long, value_name = "HOST:PORT", requires = "server")]
     pub(crate) sip_server: Option<String>,
-    /// How to reach it
+    /// How to reach the SIP server
     #[arg(long, value_enum, default_value_t = Transport::Udp)]
     pub(crate) transport: Transport,
     /// PEM file of the authority that signed the SIP server's certificate
@@ -119,7 +119,7 @@ pub(crate) struct Lists {
     #[command(flatten)]
     pub(crate) identities: Identities,
     #[command(flatten)]
-    pub(crate) rules: Rules,
+    pub(crate) rules: RuleReading,
     #[command(flatten)]
     pub(crate) http: XcapHttp,
 }
@@ -153,7 +153,6 @@ pub(crate) enum Transport {
 
 /// What the requests of an account are set to beyond the defaults.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
 pub(crate) struct Tuning {
     /// One more identity of yours: its row is your own, and never blocked (may be repeated)
     #[arg(long, value_name = "URI", hide_short_help = true)]
@@ -260,7 +259,6 @@ pub(crate) enum AcceptContact {
 
 /// How conference-info documents are read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
 pub(crate) struct Documents {
     /// RFC 4575 word for word, without concessions to the servers that exist
     #[arg(long)]
@@ -311,7 +309,6 @@ impl Documents {
 
 /// What makes two URIs one user.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
 pub(crate) struct Identities {
     /// Other ports than the scheme's own, and sips against sip, make two users
     #[arg(long, hide_short_help = true)]
@@ -333,8 +330,7 @@ impl Identities {
 
 /// How rules of common-policy documents are read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
-pub(crate) struct Rules {
+pub(crate) struct RuleReading {
     /// Whom a rule blocks politely is blocked
     #[arg(long, hide_short_help = true)]
     pub(crate) polite_block: bool,
@@ -343,7 +339,7 @@ pub(crate) struct Rules {
     pub(crate) sphere: Option<String>,
 }
 
-impl Rules {
+impl RuleReading {
     /// As the library has it.
     pub(crate) fn settings(&self) -> RuleSettings {
         RuleSettings {
@@ -355,7 +351,6 @@ impl Rules {
 
 /// How resource-lists on an XDMS are read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
 pub(crate) struct ListReading {
     /// Lists within the list of blocked contacts are block lists, too, by their name
     #[arg(long, hide_short_help = true)]
@@ -377,7 +372,6 @@ impl ListReading {
 
 /// How an XDMS is asked.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Fine tuning, best kept in a configuration file")]
 pub(crate) struct XcapHttp {
     /// Longest wait for a connection to the XDMS, in seconds
     #[arg(long, value_name = "S", default_value_t = rollmark_xdm::CONNECT_TIMEOUT.as_secs(), hide_short_help = true, value_parser = clap::value_parser!(u64).range(1..=600))]
