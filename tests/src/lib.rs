@@ -23,6 +23,7 @@ pub mod lab;
 pub mod pcscf;
 pub mod process;
 pub mod roster;
+pub mod session;
 pub mod sipp;
 pub mod watch;
 pub mod world;

@@ -252,9 +252,13 @@ fn never() -> impl Future<Output = ()> {
 }
 
 async fn agent(stage: &Stage, identity: &str) -> UserAgent {
+    agent_over(Transport::Udp, stage, identity).await
+}
+
+async fn agent_over(transport: Transport, stage: &Stage, identity: &str) -> UserAgent {
     let settings = Settings {
         server: Some(stage.server.udp_addr().to_string()),
-        transport: Transport::Udp,
+        transport,
         ca: None,
     };
     UserAgent::start(settings, Account::new(identity))
@@ -308,12 +312,13 @@ async fn ended(conference: &mut Conference) -> &'static str {
 }
 
 /// OMA-05, RFC 4579 §5.5: the focus calls the user; the Contact of its INVITE is what is watched. The focus ends it.
-#[test]
-fn a_user_is_invited_and_watches() {
+fn invited_and_watches(transport: Transport) {
     let stage = Stage::new();
     stage.runtime.block_on(async {
-        let agent = agent(&stage, ALICE).await;
+        let agent = agent_over(transport, &stage, ALICE).await;
         let target = agent.contact("alice").await.unwrap();
+        let by_tcp = target.contains("transport=tcp");
+        assert_eq!(by_tcp, transport == Transport::Tcp, "{target}");
         // Nobody takes calls yet.
         let refused = stage.server.invite(ROOM, ALICE, &target).await;
         assert!(
@@ -341,6 +346,16 @@ fn a_user_is_invited_and_watches() {
         conference.session_ended();
         assert_eq!(ended(&mut conference).await, "noresource");
     });
+}
+
+#[test]
+fn a_user_is_invited_over_udp_and_watches() {
+    invited_and_watches(Transport::Udp);
+}
+
+#[test]
+fn a_user_is_invited_over_tcp_and_watches() {
+    invited_and_watches(Transport::Tcp);
 }
 
 /// SW-15: several conferences and two accounts at once: each has its own roster, and leaving one ends no other.

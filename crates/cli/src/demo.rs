@@ -150,7 +150,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         show,
         &place,
         crate::watch::stopped(None),
-        std::future::pending(),
+        None,
     );
     // The play goes on while the client watches; its last step ends the conference, and with it the watching.
     let play = async {

@@ -7,7 +7,7 @@ use rollmark::core::profile::{Ims, Plain, Profile};
 use rollmark::{Conference, Conferences, Registration, Session};
 use rollmark_ua::UserAgent;
 use rollmark_ua::session::{Caller, Fault as SessionFault};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::args::Watch;
@@ -28,15 +28,23 @@ pub(crate) struct As<'a> {
     pub(crate) ims: bool,
 }
 
+/// What the focus does with a session.
+pub(crate) enum Call {
+    /// It is elsewhere now: that is where the conference is watched from now on.
+    Moved(Session),
+    /// It has hung up.
+    Over,
+}
+
 /// A session and the conference that is watched for it.
 pub(crate) struct Joined {
     pub(crate) conference: Conference,
     /// Dropping it hangs up.
     pub(crate) leave: oneshot::Sender<()>,
-    /// Resolves when the focus hangs up.
-    pub(crate) over: oneshot::Receiver<()>,
+    /// What becomes of the session.
+    pub(crate) call: mpsc::UnboundedReceiver<Call>,
     /// Ends when the session has.
-    pub(crate) call: JoinHandle<()>,
+    pub(crate) ended: JoinHandle<()>,
 }
 
 /// Calls the conference; none when the user did not wait for it.
@@ -85,32 +93,40 @@ pub(crate) async fn join(
         .of_group(&args.conference);
     show.say(&format!("{:10}joined      {}", "", safe(&met.identity)));
     let (leave, left) = oneshot::channel();
-    let (hung_up, over) = oneshot::channel();
-    let call = tokio::spawn(async move {
+    let (told, call) = mpsc::unbounded_channel();
+    let group = args.conference.clone();
+    let ended = tokio::spawn(async move {
         let mut session = session;
-        let by_focus = tokio::select! {
-            () = session.ended() => true,
-            _ = left => false,
-        };
-        if by_focus {
-            let _ = hung_up.send(());
-        } else {
-            session.leave(PATIENCE).await;
+        let mut left = left;
+        loop {
+            let moved = tokio::select! {
+                moved = session.moved() => moved,
+                _ = &mut left => break,
+            };
+            // Nobody listens once the watching has ended.
+            let Some(headers) = moved else {
+                let _ = told.send(Call::Over);
+                return;
+            };
+            if let Some(met) = Session::met(session.role(), &headers) {
+                let _ = told.send(Call::Moved(met.of_group(&group)));
+            }
         }
+        session.leave(PATIENCE).await;
     });
     let conference = match conferences.session_started(met).await {
         // A session of a group is subscribed to in any case.
         Ok(conference) => conference.ok_or_else(|| failed(SessionFault::NoContact))?,
         Err(error) => {
             drop(leave);
-            let _ = call.await;
+            let _ = ended.await;
             return Err(error.into());
         }
     };
     Ok(Some(Joined {
         conference,
         leave,
-        over,
         call,
+        ended,
     }))
 }

@@ -8,11 +8,12 @@ use rollmark::core::subscription::{EndReason, Shown};
 use rollmark::{Conference, Conferences, What};
 use rollmark_ua::{Feeding, UserAgent};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::args::{Mode, Watch};
 use crate::documents;
 use crate::fault::{self, Fault, Place};
-use crate::join::{self, As};
+use crate::join::{self, As, Call};
 use crate::registration::{self, Outcome, Registered};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
@@ -194,9 +195,8 @@ async fn show(
             show.say("The key m switches between plain SIP and IMS, Ctrl-C ends.");
         }
         let conference = conferences.subscribe(&args.conference).await?;
-        let over = std::future::pending();
         return tokio::select! {
-            outcome = follow(conferences, conference, show, &place, stop, over) => outcome,
+            outcome = follow(conferences, conference, show, &place, stop, None) => outcome,
             () = switching.run(triggers) => Ok(()),
         };
     }
@@ -209,14 +209,10 @@ async fn show(
         // The session and the subscription end at the same time.
         drop(leave);
     };
-    let over = async {
-        if joined.over.await.is_err() {
-            std::future::pending().await
-        }
-    };
-    let outcome = follow(conferences, joined.conference, show, &place, stop, over).await;
+    let call = Some(joined.call);
+    let outcome = follow(conferences, joined.conference, show, &place, stop, call).await;
     // By now the call was left, or is left because nothing holds it.
-    let _ = joined.call.await;
+    let _ = joined.ended.await;
     outcome
 }
 
@@ -238,27 +234,43 @@ pub(crate) async fn stopped(limit: Option<Duration>) {
     }
 }
 
-/// Shows a conference until it ends, or until `stop`, which ends the subscription properly. When its session is `over` the
-/// subscription is, too.
+/// Shows a conference until it ends, or until `stop`, which ends the subscription properly. When the session of its `call` is over
+/// the subscription is, too; when the session moves the conference is watched where it is now.
 pub(crate) async fn follow(
     conferences: &Conferences,
     mut conference: Conference,
     mut show: Show,
     place: &Place<'_>,
     stop: impl Future<Output = ()>,
-    over: impl Future<Output = ()>,
+    mut call: Option<mpsc::UnboundedReceiver<Call>>,
 ) -> Result<(), Fault> {
     let mut stop = std::pin::pin!(stop);
-    let mut over = std::pin::pin!(over);
     let mut hung_up = false;
     let mut stopping = false;
     let mut answered = false;
     loop {
+        let of_call = async {
+            match &mut call {
+                Some(call) => call.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         let event = tokio::select! {
             event = conference.next() => event,
-            () = &mut over, if !hung_up => {
-                hung_up = true;
-                conference.session_ended();
+            told = of_call => {
+                match told {
+                    Some(Call::Over) => {
+                        hung_up = true;
+                        conference.session_ended();
+                    }
+                    Some(Call::Moved(session)) => match conferences.session_started(session).await {
+                        // The subscription before it ends as that of a session does.
+                        Ok(Some(moved)) => conference = moved,
+                        Ok(None) => {}
+                        Err(error) => tracing::warn!(%error, "the conference has moved to where it cannot be watched"),
+                    },
+                    None => call = None,
+                }
                 continue;
             }
             () = &mut stop, if !stopping => {

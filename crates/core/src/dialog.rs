@@ -1,7 +1,7 @@
 //! Subscription dialog for hosts that give transactions only: tags, CSeq, route set, remote target, credentials
 //! (RFC 3261 §12, RFC 6665 §4.4.1).
 
-mod routing;
+pub mod routing;
 #[cfg(test)]
 mod tests;
 

@@ -38,3 +38,5 @@ pub mod uri;
 pub mod wall_time;
 pub mod xcap_diff;
 pub mod xml;
+
+pub use dialog::routing;

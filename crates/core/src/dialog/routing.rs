@@ -1,4 +1,5 @@
-//! Where a request in a dialog goes: route set, loose and strict routers, remote target (RFC 3261 §12.1.1, §12.2.1.1).
+//! Where a request in a dialog goes: route set, loose and strict routers, remote target (RFC 3261 §12.1.1, §12.2.1.1). For
+//! whoever has dialogs of his own, too.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -9,21 +10,22 @@ use crate::message::Headers;
 use crate::uri::{Scheme, Uri};
 
 /// Proxies in a route set, at most: a longer Record-Route is a mistake or an attack, and is cut off (SEC-18).
-pub(super) const MAX_ROUTES: usize = 32;
+pub const MAX_ROUTES: usize = 32;
 
 /// How a request is sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub struct Way {
     /// Request-URI.
-    pub(super) uri: String,
+    pub uri: String,
     /// Route values, topmost first.
-    pub(super) routes: Vec<String>,
+    pub routes: Vec<String>,
     /// URI of the next hop.
-    pub(super) next_hop: String,
+    pub next_hop: String,
 }
 
 /// The way to a target by a route set: to the topmost route, which is the Request-URI as well when it is a strict router.
-pub(super) fn way(target: &str, route_set: &[Box<str>]) -> Way {
+#[must_use]
+pub fn way(target: &str, route_set: &[Box<str>]) -> Way {
     let uri = request_uri(target);
     let mut routes: Vec<String> = route_set.iter().map(ToString::to_string).collect();
     let Some(first) = routes.first().and_then(|route| Address::parse(route)) else {
@@ -79,7 +81,8 @@ fn request_uri(text: &str) -> String {
 }
 
 /// True for a Contact that requests can be sent to: a SIP URI, and a protected one when the dialog is (SEC-05).
-pub(super) fn usable_target(contact: &str, remote: &str) -> bool {
+#[must_use]
+pub fn usable_target(contact: &str, remote: &str) -> bool {
     let secure = Uri::parse(remote).is_ok_and(|uri| uri.scheme() == Scheme::Sips);
     Uri::parse(contact).is_ok_and(|uri| match uri.scheme() {
         Scheme::Sips => true,
@@ -89,7 +92,8 @@ pub(super) fn usable_target(contact: &str, remote: &str) -> bool {
 }
 
 /// The Record-Route values in their order, and whether some had to be left out.
-pub(super) fn record_route(headers: &Headers) -> (Box<[Box<str>]>, bool) {
+#[must_use]
+pub fn record_route(headers: &Headers) -> (Box<[Box<str>]>, bool) {
     let mut bad = false;
     let mut routes: Vec<Box<str>> = Vec::new();
     for route in headers.all("Record-Route").flat_map(header::split_list) {

@@ -1,9 +1,10 @@
-//! The dialog of an IM session, without I/O: INVITE with its challenges, ACK, BYE, and what the peer sends in it
-//! (RFC 3261 §12, §13, §15, §22).
+//! The dialog of an IM session, without I/O: INVITE with its challenges, ACK, UPDATE, BYE, and what the peer sends in it
+//! (RFC 3261 §12, §13, §15, §22, RFC 3311).
 
 use rollmark::core::digest::{self, Challenge, Credentials};
 use rollmark::core::header::{self, Address};
 use rollmark::core::message::{Headers, Request, Response};
+use rollmark::core::routing::{self, Way};
 
 use super::Fault;
 
@@ -40,12 +41,16 @@ pub(super) struct Dialog {
     /// To of our requests, with tag once there is one.
     remote: String,
     target: String,
+    /// That Contact had `isfocus`.
+    is_focus: bool,
     /// Raw Route values, topmost first.
-    route: Vec<String>,
+    route: Vec<Box<str>>,
     cseq: u32,
     /// CSeq of the last INVITE, which its ACK repeats.
     invite_cseq: u32,
     remote_cseq: Option<u32>,
+    /// CSeq of the last INVITE of the peer, which its ACK repeats.
+    remote_invite_cseq: Option<u32>,
     authorizations: Vec<Authorization>,
     challenges: u8,
 }
@@ -65,10 +70,12 @@ impl Dialog {
             local_tag,
             remote: format!("<{target}>"),
             target: target.to_owned(),
-            route,
+            is_focus: false,
+            route: route.into_iter().map(String::into_boxed_str).collect(),
             cseq: 0,
             invite_cseq: 0,
             remote_cseq: None,
+            remote_invite_cseq: None,
             authorizations: Vec::new(),
             challenges: 0,
         }
@@ -77,23 +84,22 @@ impl Dialog {
     /// For an INVITE that was received and will be accepted (RFC 3261 §12.1.1); none if it lacks what a dialog needs.
     pub(super) fn invited(invite: &Request, local_tag: String) -> Option<Self> {
         let headers = &invite.headers;
-        let contact = header::addresses(headers.all("Contact"))
-            .into_iter()
-            .next()?;
+        let contact = contact(headers)?;
         header::tag(headers.get("From")?)?;
+        let cseq = headers.get("CSeq").and_then(header::cseq);
+        let remote_cseq = cseq.map(|(cseq, _)| cseq);
         Some(Self {
             local: format!("{};tag={local_tag}", headers.get("To")?),
             local_tag,
             call_id: headers.get("Call-ID")?.to_owned(),
             remote: headers.get("From")?.to_owned(),
+            is_focus: contact.param("isfocus").is_some(),
             target: contact.uri,
-            route: record_route(headers),
+            route: routing::record_route(headers).0.into_vec(),
             cseq: 0,
             invite_cseq: 0,
-            remote_cseq: headers
-                .get("CSeq")
-                .and_then(header::cseq)
-                .map(|(cseq, _)| cseq),
+            remote_cseq,
+            remote_invite_cseq: remote_cseq,
             authorizations: Vec::new(),
             challenges: 0,
         })
@@ -104,13 +110,17 @@ impl Dialog {
         &self.local
     }
 
-    /// The URI of the next hop.
-    pub(super) fn next_hop(&self) -> String {
-        let first = self.route.first().and_then(|route| Address::parse(route));
-        first.map_or_else(|| self.target.clone(), |first| first.uri)
+    fn way(&self) -> Way {
+        routing::way(&self.target, &self.route)
     }
 
-    /// The next request in it: an INVITE, an ACK (with the CSeq of its INVITE) or a BYE.
+    /// The URI of the next hop.
+    pub(super) fn next_hop(&self) -> String {
+        self.way().next_hop
+    }
+
+    /// The next request in it, an ACK with the CSeq of its INVITE. A strict router on the way is the Request-URI (RFC 3261
+    /// §12.2.1.1).
     pub(super) fn request(
         &mut self,
         method: &str,
@@ -129,8 +139,9 @@ impl Dialog {
         } else {
             self.cseq
         };
+        let way = self.way();
         let mut headers = Headers::new();
-        for route in &self.route {
+        for route in &way.routes {
             headers.push("Route", route);
         }
         headers.push("Max-Forwards", "70");
@@ -144,15 +155,13 @@ impl Dialog {
         if let Some(credentials) = credentials {
             // An ACK carries the credentials of its INVITE (RFC 3261 §22.1); nobody challenges it.
             for held in &mut self.authorizations {
-                let value = held
-                    .session
-                    .authorize(credentials, method, &self.target, &body);
+                let value = held.session.authorize(credentials, method, &way.uri, &body);
                 headers.push(held.header, value);
             }
         }
         Request {
             method: method.to_owned(),
-            uri: self.target.clone(),
+            uri: way.uri,
             headers,
             body,
         }
@@ -180,23 +189,36 @@ impl Dialog {
 
     fn accepted(&mut self, response: &Response) -> Outcome {
         let headers = &response.headers;
-        let contact = header::addresses(headers.all("Contact")).into_iter().next();
+        let contact = contact(headers);
         let to = headers.get("To").filter(|to| header::tag(to).is_some());
         let (Some(contact), Some(to)) = (contact, to) else {
             return Outcome::Refused(Fault::NoContact);
         };
         self.remote = to.to_owned();
+        self.is_focus = contact.param("isfocus").is_some();
         self.target = contact.uri;
-        self.route = record_route(headers);
+        self.route = routing::record_route(headers).0.into_vec();
         self.route.reverse();
         self.challenges = 0;
         Outcome::Begun
     }
 
-    /// Whether another 2xx, which a fork or a loss brings, is of this very dialog.
-    pub(super) fn is_repeated(&self, response: &Response) -> bool {
-        (200..300).contains(&response.status)
-            && response.headers.get("To").and_then(header::tag) == header::tag(&self.remote)
+    /// Takes the Contact of a re-INVITE or UPDATE, or of a 2xx to ours (RFC 3261 §12.2, RFC 3311 §5.1). True when the peer is
+    /// now reached elsewhere, or has become a focus.
+    pub(super) fn refresh_target(&mut self, headers: &Headers) -> bool {
+        let Some(contact) = contact(headers) else {
+            return false;
+        };
+        let is_focus = contact.param("isfocus").is_some();
+        let moved = contact.uri != self.target || is_focus && !self.is_focus;
+        self.is_focus = is_focus;
+        self.target = contact.uri;
+        moved
+    }
+
+    /// A request that was answered with success is over: the next one may be challenged anew.
+    pub(super) fn answered(&mut self) {
+        self.challenges = 0;
     }
 
     /// Takes a challenge; false when it cannot be answered, or was already.
@@ -233,21 +255,29 @@ impl Dialog {
 
     /// The status for a request of the peer in this dialog, before it is carried out (RFC 3261 §12.2.2).
     pub(super) fn receive(&mut self, headers: &Headers) -> u16 {
-        let Some((cseq, _)) = headers.get("CSeq").and_then(header::cseq) else {
+        let Some((cseq, method)) = headers.get("CSeq").and_then(header::cseq) else {
             return 400;
         };
         if self.remote_cseq.is_some_and(|last| cseq < last) {
             return 500;
         }
         self.remote_cseq = Some(cseq);
+        if method == "INVITE" {
+            self.remote_invite_cseq = Some(cseq);
+        }
         200
+    }
+
+    /// Whether an ACK is that of the last INVITE of the peer.
+    pub(super) fn acknowledges(&self, headers: &Headers) -> bool {
+        let cseq = headers.get("CSeq").and_then(header::cseq);
+        cseq.map(|(cseq, _)| cseq) == self.remote_invite_cseq
     }
 }
 
-fn record_route(headers: &Headers) -> Vec<String> {
-    headers
-        .all("Record-Route")
-        .flat_map(header::split_list)
-        .map(str::to_owned)
-        .collect()
+/// The Contact of a message, if requests can be sent there.
+fn contact(headers: &Headers) -> Option<Address> {
+    let all = header::addresses(headers.all("Contact"));
+    let contact = all.into_iter().next()?;
+    routing::usable_target(&contact.uri, "").then_some(contact)
 }

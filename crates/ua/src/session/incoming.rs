@@ -1,5 +1,5 @@
-//! Calls that come in on ezk: INVITE is answered with a 200 that is repeated until its ACK, BYE ends (RFC 3261 §9.2, §13.3.1.4,
-//! §15.1.2).
+//! Calls that come in on ezk, and what comes in a session: INVITE is answered with a 200 that is repeated until its ACK, another
+//! INVITE or an UPDATE refreshes or moves the session, BYE ends it (RFC 3261 §9.2, §11, §13.3.1.4, §14.2, §15.1.2, RFC 3311, RFC 4028).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,20 +9,39 @@ use bytes::Bytes;
 use ezk_sip_core::transport::OutgoingResponse;
 use ezk_sip_core::{Endpoint, IncomingRequest, Layer, MayTake};
 use ezk_sip_types::{Method, Name, StatusCode};
+use rollmark::core::header;
 use rollmark::core::message::{Headers, Request};
 use rollmark::core::session::Role;
 use rollmark_ezk::{Requests, neutral_request};
 use tokio::time::Instant;
 
 use super::dialog::Dialog;
+use super::timer::{OPTION, SessionTimer};
 use super::{
-    Key, MAX_SESSIONS, Table, keep, outgoing, random, sdp, stream_address, token, user_of,
+    ALLOW, Key, Line, MAX_SESSIONS, Table, keep, random, sdp, stream_address, token, user_of,
 };
 
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 
-/// Takes INVITE, ACK, BYE and CANCEL of our sessions; everything else passes.
+/// What a request in a session is answered with.
+struct Answer {
+    status: u16,
+    headers: Headers,
+    body: Bytes,
+}
+
+impl Answer {
+    fn of(status: u16) -> Self {
+        Self {
+            status,
+            headers: Headers::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// Takes INVITE, and whatever is of our sessions but NOTIFY; everything else passes.
 #[derive(Debug)]
 pub(crate) struct SessionLayer {
     pub(crate) table: Arc<Table>,
@@ -56,13 +75,21 @@ impl SessionLayer {
         if !sdp::has_messages(&invite.body) {
             return Err(488);
         }
+        if unsupported(&invite.headers).is_some() {
+            return Err(420);
+        }
         let dialog = Dialog::invited(&invite, token()).ok_or(400u16)?;
         let contact = match caller.registration.contact.as_str() {
             "" => Requests::contact_of(request, &user_of(&caller.identity)),
             known => known.to_owned(),
         };
-        let mut headers = caller.headers(&contact);
-        headers.remove("Accept-Contact");
+        let description = sdp::description(stream_address(&contact), random());
+        let terms = caller.terms(&contact, description);
+        let timer = SessionTimer::asked(&invite.headers);
+        let mut headers = terms.answers.clone();
+        if let Some(timer) = timer {
+            timer.answer(&invite.headers, &mut headers);
+        }
         headers.push("Content-Type", sdp::CONTENT_TYPE);
         let mut response = response(endpoint, request, 200, Some(dialog.local()), &headers);
         for value in request.headers.get_raw(&Name::RECORD_ROUTE) {
@@ -71,15 +98,14 @@ impl SessionLayer {
                 .headers
                 .insert(Name::RECORD_ROUTE, value.as_str());
         }
-        response.msg.body = Bytes::from(sdp::description(stream_address(&contact), random()));
-        let (session, key, acknowledged) = keep(
-            &self.table,
-            endpoint,
-            &self.requests,
-            dialog,
-            (Role::ClientInvited, invite.headers),
-            (caller.credentials.clone(), outgoing::in_dialog(&headers)),
-        );
+        response.msg.body = Bytes::from(terms.description.clone());
+        let line = Line {
+            table: self.table.clone(),
+            endpoint: endpoint.clone(),
+            requests: self.requests.clone(),
+        };
+        let role = Role::ClientInvited;
+        let (session, key, acknowledged) = keep(line, dialog, terms, timer, role, invite.headers);
         if let Err(unwanted) = accepted.send(session) {
             // Nobody takes it any more; dropping it sends BYE once the ACK is there.
             drop(unwanted);
@@ -100,19 +126,22 @@ impl Layer for SessionLayer {
         if method == Method::INVITE && key.is_none() {
             let mut request = request.take();
             let accepted = self.accept(endpoint, &mut request);
-            let refusal = accepted
-                .as_ref()
-                .err()
-                .map(|status| response(endpoint, &request, *status, None, &Headers::new()));
+            let refusal = accepted.as_ref().err().map(|status| {
+                let mut more = Headers::new();
+                if *status == 420
+                    && let Some(options) = unsupported(&neutral_request(&request).headers)
+                {
+                    more.push("Unsupported", options);
+                }
+                response(endpoint, &request, *status, None, &more)
+            });
             let transaction = endpoint.create_server_inv_tsx(&mut request);
             match (accepted, refusal) {
                 (Ok((response, key, acknowledged)), _) => {
                     repeat(
                         transaction.respond_success(response).await,
                         acknowledged,
-                        || {
-                            self.end(&key);
-                        },
+                        || self.give_up(&key),
                     )
                     .await;
                 }
@@ -135,39 +164,26 @@ impl Layer for SessionLayer {
             return;
         }
         let Some(key) = key else { return };
+        if method == Method::NOTIFY || !self.table.sessions().contains_key(&key) {
+            return;
+        }
         let neutral = neutral_request(&request);
-        let status = {
-            let mut sessions = self.table.sessions();
-            let Some(entry) = sessions.get_mut(&key) else {
-                return;
-            };
-            if method == Method::ACK {
-                entry.acknowledged.send_replace(true);
-                None
-            } else if method == Method::BYE {
-                Some(entry.dialog.receive(&neutral.headers))
-            } else if method == Method::INVITE {
-                // What was agreed on stays (RFC 3261 §14.2).
-                Some(488)
-            } else {
-                return;
+        let mut request = request.take();
+        if method == Method::ACK {
+            self.acknowledged(&key, &neutral.headers);
+        } else if method == Method::INVITE {
+            self.invited_again(endpoint, request, &neutral, &key).await;
+        } else {
+            let answer = self.answer(&key, &neutral);
+            let ends = method == Method::BYE && answer.status == 200;
+            let mut response = response(endpoint, &request, answer.status, None, &answer.headers);
+            response.msg.body = answer.body;
+            let transaction = endpoint.create_server_tsx(&mut request);
+            if let Err(error) = transaction.respond(response).await {
+                tracing::warn!(%error, "an answer could not be sent");
             }
-        };
-        match status {
-            None => drop(request.take()),
-            Some(status) if method == Method::INVITE => {
-                let mut request = request.take();
-                let response = response(endpoint, &request, status, None, &Headers::new());
-                let transaction = endpoint.create_server_inv_tsx(&mut request);
-                if let Err(error) = transaction.respond_failure(response).await {
-                    tracing::warn!(%error, "a new offer was refused, and no ACK came");
-                }
-            }
-            Some(status) => {
-                answer(endpoint, request.take(), status).await;
-                if status == 200 {
-                    self.end(&key);
-                }
+            if ends {
+                self.end(&key);
             }
         }
     }
@@ -179,6 +195,125 @@ impl SessionLayer {
             entry.ended.send_replace(true);
         }
     }
+
+    fn give_up(&self, key: &Key) {
+        if let Some(entry) = self.table.sessions().get(key) {
+            entry.give_up();
+        }
+    }
+
+    fn acknowledged(&self, key: &Key, ack: &Headers) {
+        if let Some(entry) = self.table.sessions().get(key)
+            && entry.dialog.acknowledges(ack)
+        {
+            entry.acknowledged.send_replace(true);
+        }
+    }
+
+    /// Another INVITE in a session: it is answered as the first, and its ACK is waited for.
+    async fn invited_again(
+        &self,
+        endpoint: &Endpoint,
+        mut request: IncomingRequest,
+        neutral: &Request,
+        key: &Key,
+    ) {
+        let answer = self.answer(key, neutral);
+        let mut response = response(endpoint, &request, answer.status, None, &answer.headers);
+        response.msg.body = answer.body;
+        let transaction = endpoint.create_server_inv_tsx(&mut request);
+        if answer.status != 200 {
+            if let Err(error) = transaction.respond_failure(response).await {
+                tracing::warn!(%error, "a new offer was refused, and no ACK came");
+            }
+            return;
+        }
+        let acknowledged = {
+            let sessions = self.table.sessions();
+            let Some(entry) = sessions.get(key) else {
+                return;
+            };
+            entry.acknowledged.send_replace(false);
+            entry.acknowledged.subscribe()
+        };
+        let sent = transaction.respond_success(response).await;
+        repeat(sent, acknowledged, || self.give_up(key)).await;
+    }
+
+    /// What a request of the peer in a session comes to.
+    fn answer(&self, key: &Key, request: &Request) -> Answer {
+        let mut sessions = self.table.sessions();
+        let Some(entry) = sessions.get_mut(key) else {
+            return Answer::of(481);
+        };
+        if entry.leaving && request.method != "BYE" {
+            return Answer::of(481);
+        }
+        match entry.dialog.receive(&request.headers) {
+            200 => {}
+            status => return Answer::of(status),
+        }
+        if let Some(options) = unsupported(&request.headers) {
+            let mut answer = Answer::of(420);
+            answer.headers.push("Unsupported", options);
+            return answer;
+        }
+        match request.method.as_str() {
+            "BYE" => Answer::of(200),
+            "OPTIONS" => {
+                let mut answer = Answer::of(200);
+                for (name, value) in [
+                    ("Allow", ALLOW),
+                    ("Accept", sdp::CONTENT_TYPE),
+                    ("Supported", OPTION),
+                ] {
+                    answer.headers.push(name, value);
+                }
+                answer
+            }
+            // Two offers at once (RFC 3261 §14.2).
+            "INVITE" if entry.inviting => Answer::of(491),
+            // What was agreed on stays, and this offer would end it.
+            "INVITE" | "UPDATE"
+                if !request.body.is_empty() && !sdp::has_messages(&request.body) =>
+            {
+                Answer::of(488)
+            }
+            "INVITE" | "UPDATE" => {
+                let timer = SessionTimer::asked(&request.headers);
+                entry.refreshed(&request.headers, timer);
+                let mut headers = entry.terms.answers.clone();
+                if let Some(timer) = timer {
+                    timer.answer(&request.headers, &mut headers);
+                }
+                let mut body = Bytes::new();
+                // Without an offer an INVITE asks for ours, which is the one that stands.
+                if request.method == "INVITE" || !request.body.is_empty() {
+                    headers.push("Content-Type", sdp::CONTENT_TYPE);
+                    body = Bytes::from(entry.terms.description.clone());
+                }
+                Answer {
+                    status: 200,
+                    headers,
+                    body,
+                }
+            }
+            _ => {
+                let mut answer = Answer::of(405);
+                answer.headers.push("Allow", ALLOW);
+                answer
+            }
+        }
+    }
+}
+
+/// The options that a request demands and that are not known here, for Unsupported (RFC 3261 §8.2.2.3).
+fn unsupported(headers: &Headers) -> Option<String> {
+    let required = header::tokens(headers.all("Require"));
+    let unknown: Vec<&str> = required
+        .filter(|option| !option.eq_ignore_ascii_case(OPTION))
+        .collect();
+    (!unknown.is_empty()).then(|| unknown.join(", "))
 }
 
 /// Sends the 2xx again until its ACK is there; without one the session is given up (RFC 3261 §13.3.1.4).

@@ -1,12 +1,14 @@
-//! IM sessions of the user agent: it calls a conference or is called by one, and hangs up (RFC 3261 §13, §15, RFC 4579 §3, RFC
-//! 4975 §8). An MSRP stream is offered because that makes it an IM session; no message is sent or read.
+//! IM sessions of the user agent: it calls a conference or is called by one, keeps the session up, and hangs up (RFC 3261 §13…15,
+//! RFC 4028, RFC 4579 §3, RFC 4975 §8). An MSRP stream is offered because that makes it an IM session; no message is sent or read.
 
 mod dialog;
+mod hold;
 mod incoming;
 mod outgoing;
 mod sdp;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,22 +18,24 @@ use std::time::Duration;
 use ezk_sip_core::Endpoint;
 use rollmark::Registration;
 use rollmark::core::digest::Credentials;
-use rollmark::core::header::Address;
+use rollmark::core::header::{self, Address};
 use rollmark::core::message::Headers;
 use rollmark::core::profile::{Facts, Kind, Profile};
 use rollmark::core::session::Role;
 use rollmark::core::uri::Uri;
 use rollmark_ezk::Requests;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use dialog::Dialog;
 pub(crate) use incoming::SessionLayer;
 pub(crate) use outgoing::join;
+use timer::SessionTimer;
 
 /// Sessions at one time; who invites beyond that gets 486.
 pub const MAX_SESSIONS: usize = 64;
 /// Methods that the user agent takes.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, NOTIFY";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, NOTIFY";
 
 /// Why there is no session.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,16 +102,78 @@ impl Caller {
         self.profile.route(&self.facts(&self.registration))
     }
 
-    /// Headers of a request that makes a dialog, and of what answers one.
-    fn headers(&self, contact: &str) -> Headers {
+    fn decorated(&self, kind: Kind, contact: &str) -> Headers {
         let registration = Registration {
             contact: contact.to_owned(),
             ..self.registration.clone()
         };
         let mut headers = Headers::new();
         let facts = self.facts(&registration);
-        self.profile.decorate(Kind::Initial, &facts, &mut headers);
+        self.profile.decorate(kind, &facts, &mut headers);
+        headers
+    }
+
+    /// Headers of an INVITE.
+    fn invite(&self, contact: &str) -> Headers {
+        let mut headers = self.decorated(Kind::Initial, contact);
         headers.set("Allow", ALLOW);
+        headers.set("Supported", timer::OPTION);
+        headers
+    }
+
+    /// What is said in its dialog.
+    fn terms(&self, contact: &str, description: Vec<u8>) -> Terms {
+        let mut requests = self.decorated(Kind::InDialog, contact);
+        requests.set("Allow", ALLOW);
+        requests.set("Supported", timer::OPTION);
+        let mut answers = self.decorated(Kind::Answer, contact);
+        for header in requests.iter() {
+            let name = header.name.as_str();
+            if ["Contact", "Allow", "Supported", "Privacy", "User-Agent"].contains(&name) {
+                answers.set(name, &header.value);
+            }
+        }
+        Terms {
+            credentials: self.credentials.clone(),
+            requests,
+            answers,
+            description,
+        }
+    }
+}
+
+/// What is said in the dialog of a session.
+#[derive(Clone, Debug)]
+struct Terms {
+    credentials: Option<Credentials>,
+    /// Headers of requests that may move the target of the dialog.
+    requests: Headers,
+    /// Headers of 2xx answers to such.
+    answers: Headers,
+    /// Our session description, which never changes.
+    description: Vec<u8>,
+}
+
+impl Terms {
+    /// Headers of a request that ends the dialog.
+    fn bye(&self) -> Headers {
+        let mut headers = self.requests.clone();
+        for name in ["Contact", "Allow"] {
+            headers.remove(name);
+        }
+        headers
+    }
+
+    /// Headers of an ACK: a security agreement holds for it, too; where the user is does not belong into it (RFC 3329 §2.3.1, RFC 3261
+    /// §8.2.2.3, IMS-17).
+    fn ack(&self) -> Headers {
+        let mut headers = Headers::new();
+        for header in self.requests.iter() {
+            let name = header.name.as_str();
+            if ["Security-Verify", "Require", "Proxy-Require", "User-Agent"].contains(&name) {
+                headers.push(name, &header.value);
+            }
+        }
         headers
     }
 }
@@ -118,6 +184,7 @@ pub struct Session {
     role: Role,
     headers: Headers,
     ended: watch::Receiver<bool>,
+    moved: mpsc::UnboundedReceiver<Headers>,
     leave: mpsc::UnboundedSender<()>,
 }
 
@@ -140,6 +207,15 @@ impl Session {
         let _ = self.ended.wait_for(|ended| *ended).await;
     }
 
+    /// Waits until the other side is reached elsewhere, or has become a focus (RFC 3261 §14, RFC 4579 §5.2): the headers that say so,
+    /// as [`Self::headers`] did of what came before. None once the session is over.
+    pub async fn moved(&mut self) -> Option<Headers> {
+        tokio::select! {
+            moved = self.moved.recv() => moved,
+            _ = self.ended.wait_for(|ended| *ended) => None,
+        }
+    }
+
     /// Hangs up: BYE, whose answer is waited for at most so long.
     pub async fn leave(mut self, patience: Duration) {
         let _ = self.leave.send(());
@@ -159,9 +235,42 @@ impl Drop for Session {
 #[derive(Debug)]
 struct Entry {
     dialog: Dialog,
+    terms: Terms,
     ended: watch::Sender<bool>,
-    /// The peer has acknowledged our 2xx.
+    /// The peer has acknowledged our last 2xx.
     acknowledged: watch::Sender<bool>,
+    /// The session timer, and when it was last set.
+    timer: watch::Sender<(Option<SessionTimer>, Instant)>,
+    moved: mpsc::UnboundedSender<Headers>,
+    leave: mpsc::UnboundedSender<()>,
+    /// The peer takes UPDATE (RFC 3311 §4).
+    takes_update: bool,
+    /// An INVITE of ours is under way in it.
+    inviting: bool,
+    /// Our BYE is under way.
+    leaving: bool,
+}
+
+impl Entry {
+    /// The peer may be elsewhere, by these headers of its.
+    fn retarget(&mut self, peer: &Headers) {
+        if self.dialog.refresh_target(peer) {
+            // Fails only when nobody holds the session.
+            let _ = self.moved.send(peer.clone());
+        }
+    }
+
+    /// A refresh by either side has been agreed on, with these headers of the peer.
+    fn refreshed(&mut self, peer: &Headers, timer: Option<SessionTimer>) {
+        self.retarget(peer);
+        self.timer.send_replace((timer, Instant::now()));
+    }
+
+    /// No ACK came: the session is over as if it were left (RFC 3261 §13.3.1.4).
+    fn give_up(&self) {
+        self.acknowledged.send_replace(true);
+        let _ = self.leave.send(());
+    }
 }
 
 /// What calls and the layer share.
@@ -192,38 +301,54 @@ impl Table {
     }
 }
 
-/// Keeps a session that has begun: it hangs up when told to, and the table forgets it once it is over.
+/// Where sessions live.
+#[derive(Clone, Debug)]
+struct Line {
+    table: Arc<Table>,
+    endpoint: Endpoint,
+    requests: Requests,
+}
+
+/// Keeps a session that has begun: it is refreshed, it hangs up when told to, and the table forgets it once it is over.
 fn keep(
-    table: &Arc<Table>,
-    endpoint: &Endpoint,
-    requests: &Requests,
+    line: Line,
     dialog: Dialog,
-    session: (Role, Headers),
-    caller: (Option<Credentials>, Headers),
+    terms: Terms,
+    timer: Option<SessionTimer>,
+    role: Role,
+    headers: Headers,
 ) -> (Session, Key, watch::Receiver<bool>) {
     let key = (dialog.call_id.clone(), dialog.local_tag.clone());
     let (ended, is_ended) = watch::channel(false);
-    let (acknowledged, is_acknowledged) = watch::channel(false);
+    let (acknowledged, is_acknowledged) = watch::channel(role == Role::ClientOriginated);
+    let (timer, timers) = watch::channel((timer, Instant::now()));
     let (leave, left) = mpsc::unbounded_channel();
+    let (moved, moves) = mpsc::unbounded_channel();
     let entry = Entry {
         dialog,
+        terms,
         ended,
         acknowledged,
+        timer,
+        moved,
+        leave: leave.clone(),
+        takes_update: header::lists(headers.all("Allow"), "UPDATE"),
+        inviting: false,
+        leaving: false,
     };
-    table.sessions().insert(key.clone(), entry);
-    tokio::spawn(outgoing::hang_up(
-        table.clone(),
-        (endpoint.clone(), requests.clone()),
-        key.clone(),
+    line.table.sessions().insert(key.clone(), entry);
+    let state = hold::State {
         left,
-        is_ended.clone(),
-        caller,
-        (session.0 == Role::ClientInvited).then(|| is_acknowledged.clone()),
-    ));
+        ended: is_ended.clone(),
+        acknowledged: is_acknowledged.clone(),
+        timers,
+    };
+    tokio::spawn(hold::hold(line, key.clone(), state));
     let session = Session {
-        role: session.0,
-        headers: session.1,
+        role,
+        headers,
         ended: is_ended,
+        moved: moves,
         leave,
     };
     (session, key, is_acknowledged)

@@ -1,21 +1,20 @@
-//! Calls of ours on ezk: INVITE, CANCEL when it takes too long, ACK and the ACK of repeated 2xx, BYE (RFC 3261 §9.1, §13.2, §15.1.1).
+//! Calls of ours on ezk: INVITE, CANCEL when it takes too long, ACK and the ACK of repeated 2xx (RFC 3261 §9.1, §13.2).
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ezk_sip_core::Endpoint;
-use rollmark::core::digest::Credentials;
 use rollmark::core::host::SendFailure;
-use rollmark::core::message::{Headers, Response};
+use rollmark::core::message::{Request, Response};
 use rollmark::core::session::Role;
 use rollmark_ezk::{Invitation, Requests};
-use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::dialog::{Dialog, Outcome};
+use super::timer::SessionTimer;
 use super::{
-    Caller, Fault, Key, MAX_SESSIONS, Session, Table, keep, random, sdp, stream_address, token,
+    Caller, Fault, Line, MAX_SESSIONS, Session, Table, keep, random, sdp, stream_address, token,
     user_of,
 };
 
@@ -54,7 +53,7 @@ pub(crate) async fn join(
         }
         known => known.to_owned(),
     };
-    let mut headers = caller.headers(&contact);
+    let mut headers = caller.invite(&contact);
     headers.push("Content-Type", sdp::CONTENT_TYPE);
     let offer = sdp::description(stream_address(&contact), random());
     let mut give_up = pin!(give_up);
@@ -69,40 +68,47 @@ pub(crate) async fn join(
             Outcome::Refused(fault) => return Err(fault),
         }
     };
-    let credentials = caller.credentials.clone();
-    let ack = dialog.request("ACK", &Headers::new(), Vec::new(), credentials.as_ref());
+    let terms = caller.terms(&contact, offer);
+    let ack = dialog.request("ACK", &terms.ack(), Vec::new(), caller.credentials.as_ref());
     let ack_hop = dialog.next_hop();
     requests
         .acknowledge(endpoint, ack.clone(), &ack_hop)
         .await?;
     let is_session = sdp::has_messages(&response.body);
-    let identified = dialog
-        .is_repeated(&response)
-        .then(|| response.headers.get("To").map(str::to_owned));
-    let (session, ..) = keep(
-        table,
-        endpoint,
-        requests,
-        dialog,
-        (Role::ClientOriginated, response.headers),
-        (credentials, in_dialog(&headers)),
-    );
-    // The 2xx comes again until the ACK has arrived.
-    let (endpoint, requests) = (endpoint.clone(), requests.clone());
-    tokio::spawn(async move {
-        let mut invitation = invitation;
-        while let Ok(Some(again)) = invitation.next().await {
-            let same = Some(again.headers.get("To").map(str::to_owned)) == identified;
-            if same && (200..300).contains(&again.status) {
-                let _ = requests.acknowledge(&endpoint, ack.clone(), &ack_hop).await;
-            }
-        }
-    });
+    let line = Line {
+        table: table.clone(),
+        endpoint: endpoint.clone(),
+        requests: requests.clone(),
+    };
+    acknowledge_again(line.clone(), invitation, &response, ack, ack_hop);
+    let timer = SessionTimer::accepted(&response.headers);
+    let role = Role::ClientOriginated;
+    let (session, ..) = keep(line, dialog, terms, timer, role, response.headers);
     if !is_session {
         session.leave(CANCEL_PATIENCE).await;
         return Err(Fault::NoMessages);
     }
     Ok(session)
+}
+
+/// Each 2xx that comes again wants its ACK again, unless it is of another fork.
+pub(super) fn acknowledge_again(
+    line: Line,
+    mut invitation: Invitation,
+    response: &Response,
+    ack: Request,
+    next_hop: String,
+) {
+    let to = response.headers.get("To").map(str::to_owned);
+    tokio::spawn(async move {
+        while let Ok(Some(again)) = invitation.next().await {
+            let same = again.headers.get("To") == to.as_deref();
+            if same && (200..300).contains(&again.status) {
+                let (requests, endpoint) = (&line.requests, &line.endpoint);
+                let _ = requests.acknowledge(endpoint, ack.clone(), &next_hop).await;
+            }
+        }
+    });
 }
 
 /// The final response, or none in time, which cancels the call. A 2xx that crosses the CANCEL counts.
@@ -136,58 +142,4 @@ async fn final_response(
         }
         cancelled = Some(Instant::now());
     }
-}
-
-/// Headers of requests in a dialog, out of those that made it.
-pub(super) fn in_dialog(headers: &Headers) -> Headers {
-    let mut kept = Headers::new();
-    for header in headers.iter() {
-        if header.name == "User-Agent" {
-            kept.push(header.name.clone(), &header.value);
-        }
-    }
-    kept
-}
-
-/// Waits until the session is over, or is to be left: then BYE.
-pub(super) async fn hang_up(
-    table: Arc<Table>,
-    (endpoint, requests): (Endpoint, Requests),
-    key: Key,
-    mut left: mpsc::UnboundedReceiver<()>,
-    mut ended: watch::Receiver<bool>,
-    (credentials, headers): (Option<Credentials>, Headers),
-    unacknowledged: Option<watch::Receiver<bool>>,
-) {
-    let by_peer = tokio::select! {
-        _ = left.recv() => false,
-        _ = ended.wait_for(|ended| *ended) => true,
-    };
-    if !by_peer && let Some(mut acknowledged) = unacknowledged {
-        // Whoever was called does not hang up before the ACK is there (RFC 3261 §15); without one the session ends by itself.
-        let over = ended.wait_for(|ended| *ended);
-        tokio::select! {
-            _ = acknowledged.wait_for(|known| *known) => {}
-            _ = over => {}
-        }
-    }
-    let entry = table.sessions().remove(&key);
-    let Some(mut entry) = entry.filter(|_| !by_peer) else {
-        return;
-    };
-    let next_hop = entry.dialog.next_hop();
-    loop {
-        let bye = entry
-            .dialog
-            .request("BYE", &headers, Vec::new(), credentials.as_ref());
-        match requests.send(&endpoint, bye, &next_hop).await {
-            Ok(response)
-                if matches!(response.status, 401 | 407)
-                    && credentials.is_some()
-                    && entry.dialog.answers(&response, &token()) => {}
-            // Whatever the answer, the session is over (RFC 3261 §15.1.1).
-            _ => break,
-        }
-    }
-    entry.ended.send_replace(true);
 }

@@ -85,9 +85,6 @@ fn an_invite_that_is_accepted_makes_a_dialog() {
     assert_eq!(dialog.next_hop(), "sip:p0.example.org;lr");
     let bye = send(&mut dialog, "BYE", None);
     assert_eq!(bye.headers.get("CSeq"), Some("2 BYE"));
-    assert!(dialog.is_repeated(&accepted));
-    let fork = response(200, &[("To", "<sip:room@example.org>;tag=f2")]);
-    assert!(!dialog.is_repeated(&fork) && !dialog.is_repeated(&ringing));
 }
 
 /// RFC 3261 §22.2, §22.3: each realm is answered once, a proxy's beside a server's; a stale nonce once more; no loop.
@@ -217,4 +214,86 @@ fn requests_of_the_peer_are_taken_in_order() {
         assert_eq!(dialog.receive(&headers), status, "{cseq}");
     }
     assert_eq!(dialog.receive(&Headers::new()), 400);
+}
+
+/// RFC 3261 §12.2.1.1, §16.12.1.2: a route set that begins with a strict router: it is the Request-URI of ACK and BYE, and the
+/// focus the last Route; for the answer to a challenge, too.
+#[test]
+fn a_strict_router_is_the_request_uri() {
+    let mut dialog = inviting(&["<sip:proxy.example.org;lr>"]);
+    send(&mut dialog, "INVITE", None);
+    let accepted = response(
+        200,
+        &[
+            ACCEPTED[0],
+            ("Contact", "<sip:s1@192.0.2.9;gr=x?Subject=a>;isfocus"),
+            ("Record-Route", "<sip:p1.example.org;lr>"),
+            ("Record-Route", "<sip:p0.example.org;transport=tcp>"),
+        ],
+    );
+    assert_eq!(
+        dialog.handle_response(&accepted, false, "n"),
+        Outcome::Begun
+    );
+    let next_hop = "sip:p0.example.org;transport=tcp";
+    assert_eq!(dialog.next_hop(), next_hop);
+    for method in ["ACK", "BYE"] {
+        let request = send(&mut dialog, method, None);
+        assert_eq!(request.uri, next_hop);
+        let routes: Vec<_> = request.headers.all("Route").collect();
+        let focus = "<sip:s1@192.0.2.9;gr=x?Subject=a>";
+        assert_eq!(routes, ["<sip:p1.example.org;lr>", focus]);
+    }
+    let challenge = response(
+        407,
+        &[("Proxy-Authenticate", "Digest realm=\"p\", nonce=\"1\"")],
+    );
+    assert!(dialog.answers(&challenge, "n"));
+    let bye = send(&mut dialog, "BYE", Some(&credentials()));
+    let answer = bye.headers.get("Proxy-Authorization").unwrap();
+    assert!(answer.contains(&format!("uri=\"{next_hop}\"")), "{answer}");
+}
+
+/// RFC 3261 §12.2.1.1: who was called sends by a strict router, too.
+#[test]
+fn who_was_called_sends_by_a_strict_router() {
+    let mut called = invite("Record-Route");
+    called.headers.push(
+        "Record-Route",
+        "<sip:p1.example.org>, <sip:p2.example.org;lr>",
+    );
+    let mut dialog = Dialog::invited(&called, "a1".into()).unwrap();
+    let bye = send(&mut dialog, "BYE", None);
+    assert_eq!(bye.uri, "sip:p1.example.org");
+    let routes: Vec<_> = bye.headers.all("Route").collect();
+    assert_eq!(routes, ["<sip:p2.example.org;lr>", "<sip:s1@192.0.2.9>"]);
+}
+
+/// RFC 3261 §12.2, RFC 3311 §5.1: a Contact in the dialog moves its target; one that nothing can be sent to does not.
+#[test]
+fn a_contact_moves_the_target() {
+    let mut dialog = Dialog::invited(&invite(""), "a1".into()).unwrap();
+    for (contact, moved) in [
+        ("<sip:s1@192.0.2.9>;isfocus", false),
+        ("<sip:s2@192.0.2.9>;isfocus", true),
+        ("<tel:+15550100>", false),
+        ("<sip:s2@192.0.2.9>", false),
+        ("<sip:s2@192.0.2.9>;isfocus", true),
+    ] {
+        let headers: Headers = [("Contact", contact)].into_iter().collect();
+        assert_eq!(dialog.refresh_target(&headers), moved, "{contact}");
+    }
+    assert!(!dialog.refresh_target(&Headers::new()));
+    assert_eq!(send(&mut dialog, "BYE", None).uri, "sip:s2@192.0.2.9");
+}
+
+/// RFC 3261 §13.3.1.4: an ACK is that of the INVITE with its number.
+#[test]
+fn an_ack_has_the_number_of_its_invite() {
+    let mut dialog = Dialog::invited(&invite(""), "a1".into()).unwrap();
+    let ack = |number: &str| -> Headers { [("CSeq", number)].into_iter().collect() };
+    assert!(dialog.acknowledges(&ack("7 ACK")));
+    assert_eq!(dialog.receive(&ack("8 INVITE")), 200);
+    assert!(!dialog.acknowledges(&ack("7 ACK")));
+    assert!(dialog.acknowledges(&ack("8 ACK")));
 }
