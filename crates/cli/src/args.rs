@@ -56,6 +56,9 @@ pub(crate) struct Demo {
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Lines of text, also where standard output is a terminal, which shows a live screen otherwise
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) plain: bool,
 }
 
 fn pace(text: &str) -> Result<f64, String> {
@@ -93,6 +96,9 @@ pub(crate) struct Watch {
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Lines of text, also where standard output is a terminal, which shows a live screen otherwise
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) plain: bool,
 }
 
 #[derive(Debug, ClapArgs)]

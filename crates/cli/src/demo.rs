@@ -12,6 +12,7 @@ use rollmark_im_server::{
 };
 use rollmark_ua::{Registering, Settings, Transport, UserAgent, register};
 use rollmark_xdm::HttpSettings;
+use rollmark_xdm::edit::Change;
 use rollmark_xdm::source::{Polling, Reading};
 use rollmark_xdms::{Xdms as EmbeddedXdms, xcap_diff};
 use tokio::sync::broadcast::error::RecvError;
@@ -20,8 +21,9 @@ use tokio::time::sleep;
 use crate::args::{Demo, DemoMode};
 use crate::documents;
 use crate::fault::{Fault, Place};
+use crate::screen::edit::{self, Lists};
 use crate::show::Show;
-use crate::source::{self, FirstNews, Xdms};
+use crate::source::{self, FirstNews, Xdms, XdmsInUse};
 
 const ROOM: &str = "sip:book-club@im.example";
 const ME: &str = "sip:alice@im.example";
@@ -60,7 +62,8 @@ fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Fault {
 /// Runs the command.
 pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     let pace = Duration::from_secs_f64(args.pace);
-    let show = Show::new(args.json);
+    crate::stop::listen();
+    let (show, wishes) = Show::new(args.json, args.plain, ROOM);
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
 
     let embedded = EmbeddedXdms::bind(loopback).await.map_err(failed("XDMS"))?;
@@ -128,7 +131,12 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         cache: None,
         only_lists: true,
     };
-    let (sources, followed, _) = source::xdms(&list, &mut news)?;
+    let (sources, followed, in_use) = source::xdms(&list, &mut news)?;
+    let lists = Lists {
+        xdms: Some(in_use.clone()),
+        ..Lists::default()
+    };
+    let editing = edit::run(wishes.map(|wishes| wishes.edits), lists);
     for source in sources {
         conferences.add_source(source);
     }
@@ -154,12 +162,13 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     );
     // The play goes on while the client watches; its last step ends the conference, and with it the watching.
     let play = async {
-        play(&focus, &link, &embedded, pace).await?;
+        play(&focus, &link, &in_use, pace).await?;
         std::future::pending::<Result<(), Fault>>().await
     };
     let outcome = tokio::select! {
         watched = watching => watched,
         played = play => played,
+        () = editing => Ok(()),
     };
     documents::end(following, conferences).await;
     if let Some(registering) = registering {
@@ -215,7 +224,7 @@ fn put(xdms: &EmbeddedXdms, names: &[&str]) -> Result<(), Fault> {
 async fn play(
     focus: &Focus,
     link: &LossyLink,
-    xdms: &EmbeddedXdms,
+    lists: &XdmsInUse,
     pace: Duration,
 ) -> Result<(), Fault> {
     let oops = failed::<rollmark_im_server::FocusError>;
@@ -232,7 +241,8 @@ async fn play(
         .map_err(oops("focus"))?;
     sleep(pace).await;
     // Present, and put on the list: marked without a word from the conference, for the XDMS's notifier tells at once.
-    put(xdms, &["mallory", "trudy", "carol"])?;
+    let (_, edited) = lists.edit(Change::Block, &uri("carol")).await;
+    edited.map_err(failed("XDMS"))?;
     sleep(pace).await;
     let bob = uri("bob");
     focus

@@ -17,11 +17,11 @@ pub(crate) async fn follow(conferences: Conferences, notifier: String, mut follo
         if let Some(what) = &what
             && told.as_ref() != Some(what)
         {
-            eprintln!(
-                "rollmark: block list: {}: {what}; the XDMS is asked every {} minutes instead",
+            crate::show::complain(&format!(
+                "block list: {}: {what}; the XDMS is asked every {} minutes instead",
                 safe(&notifier),
                 DEFAULT_POLL.as_secs() / 60
-            );
+            ));
         }
         told = what;
     };

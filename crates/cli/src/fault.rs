@@ -53,6 +53,10 @@ pub(crate) enum Fault {
     Subscribe(#[from] rollmark::SubscribeError),
     #[error("{0}")]
     Ended(String),
+    #[error(
+        "the screen has failed, and the subscription was ended; --plain does without it, and the lines above say what happened"
+    )]
+    Screen,
     #[error("the demo's own {what} failed: {error}")]
     Demo { what: &'static str, error: String },
 }

@@ -14,8 +14,10 @@ mod offline_text;
 mod options;
 mod registration;
 mod rules;
+mod screen;
 mod show;
 mod source;
+mod stop;
 mod switching;
 mod text;
 mod watch;
@@ -30,7 +32,7 @@ use args::Command;
 async fn main() -> ExitCode {
     let args = config::parse();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(show::Log)
         .with_env_filter(
             std::env::var("ROLLMARK_LOG")
                 .ok()

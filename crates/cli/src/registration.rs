@@ -104,7 +104,7 @@ async fn tell(server: String, mut status: tokio::sync::watch::Receiver<Status>, 
 }
 
 fn say(server: &str, line: &str) {
-    eprintln!("rollmark: {server}: {}", crate::text::safe(line));
+    crate::show::complain(&format!("{server}: {}", crate::text::safe(line)));
 }
 
 /// Registers, unless the server registers nobody or the user stops it.

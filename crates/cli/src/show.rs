@@ -1,10 +1,11 @@
 //! Standard output: the event stream as JSON lines or as text, and a pipe that may close (CLI contract).
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use rollmark::Event;
 
 use crate::fault::Fault;
+use crate::screen::{self, Screen, Wishes};
 use crate::text::Text;
 
 /// How events are shown.
@@ -12,14 +13,37 @@ use crate::text::Text;
 pub(crate) enum Show {
     Json,
     Text(Text),
+    Screen(Screen),
 }
 
 impl Show {
-    pub(crate) fn new(json: bool) -> Self {
+    /// The screen where a person sits at a terminal and wants it, with what its keys ask for; else lines.
+    pub(crate) fn new(json: bool, plain: bool, conference: &str) -> (Self, Option<Wishes>) {
         if json {
-            Self::Json
-        } else {
-            Self::Text(Text::default())
+            return (Self::Json, None);
+        }
+        match (!plain).then(|| Screen::start(conference)).flatten() {
+            Some((screen, wishes)) => (Self::Screen(screen), Some(wishes)),
+            None => (Self::Text(Text::default()), None),
+        }
+    }
+
+    /// What is being done before there is a subscription.
+    pub(crate) fn doing(&self, what: &'static str) {
+        if let Self::Screen(screen) = self {
+            screen.doing(what);
+        }
+    }
+
+    /// Whether it shows how long the subscription lives yet.
+    pub(crate) fn wants_life(&self) -> bool {
+        matches!(self, Self::Screen(_))
+    }
+
+    /// How long it lives yet.
+    pub(crate) fn life(&self, life: Option<std::time::Duration>) {
+        if let Self::Screen(screen) = self {
+            screen.life(life);
         }
     }
 
@@ -28,6 +52,7 @@ impl Show {
         let lines = match self {
             Self::Json => vec![crate::json::line(event)],
             Self::Text(text) => text.lines(event),
+            Self::Screen(screen) => return screen.event(event),
         };
         let mut out = io::stdout().lock();
         lines
@@ -39,9 +64,20 @@ impl Show {
 
     /// Writes a line that is for people only.
     pub(crate) fn say(&self, line: &str) {
-        if matches!(self, Self::Text(_)) {
-            let _ = writeln!(io::stdout().lock(), "{line}");
+        match self {
+            Self::Json => {}
+            Self::Text(_) => {
+                let _ = writeln!(io::stdout().lock(), "{line}");
+            }
+            Self::Screen(screen) => screen.say(line),
         }
+    }
+}
+
+/// One line on what is wrong, where the command goes on nevertheless.
+pub(crate) fn complain(line: &str) {
+    if !screen::complain(line) {
+        eprintln!("rollmark: {line}");
     }
 }
 
@@ -51,5 +87,30 @@ pub(crate) fn outcome(text: &str) -> Result<(), Fault> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::Output(error)),
         _ => Ok(()),
+    }
+}
+
+/// Where logs go: standard error, but what the screen covers goes to its own log.
+pub(crate) struct Log;
+
+impl tracing_subscriber::fmt::MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut stderr = io::stderr();
+        if stderr.is_terminal() && screen::say(&String::from_utf8_lossy(octets)) {
+            return Ok(octets.len());
+        }
+        stderr.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }

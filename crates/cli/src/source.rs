@@ -7,7 +7,8 @@ use std::time::Duration;
 use rollmark::core::digest::Credentials;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
-use rollmark_xdm::selector::XcapRoot;
+use rollmark_xdm::edit::{Change, EditError, Edited, edit_xdms};
+use rollmark_xdm::selector::{DocumentSelector, XcapRoot};
 use rollmark_xdm::{Connection, Http, HttpSettings};
 use tokio::sync::oneshot;
 
@@ -106,7 +107,7 @@ impl<S> Told<S> {
         if let (Some(fault), Some(text)) = (&fault, &text)
             && self.said.begins(fault)
         {
-            eprintln!("rollmark: block list: {}", crate::text::safe(text));
+            crate::show::complain(&format!("block list: {}", crate::text::safe(text)));
         }
         self.told = fault;
     }
@@ -174,19 +175,65 @@ impl Xdms<'_> {
         }
         Ok((connection, sources))
     }
+
+    /// The document of the user's lists.
+    fn lists(&self) -> Result<DocumentSelector, Fault> {
+        let root = XcapRoot::parse(self.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        DocumentSelector::resource_lists(root, self.xui)
+            .map_err(|fault| Fault::Xcap(fault.to_string()))
+    }
 }
 
 /// Sources of a user's XDMS that are in use.
-pub(crate) struct XdmsInUse(Vec<XdmsControl>);
+#[derive(Clone)]
+pub(crate) struct XdmsInUse {
+    controls: Vec<XdmsControl>,
+    /// How the document of lists is had now, for changes.
+    lists: Arc<Mutex<(Connection, DocumentSelector)>>,
+}
 
 impl XdmsInUse {
+    fn new(
+        settings: &Xdms<'_>,
+        connection: Connection,
+        sources: &[XdmsSource],
+    ) -> Result<Self, Fault> {
+        Ok(Self {
+            controls: sources.iter().map(XdmsSource::control).collect(),
+            lists: Arc::new(Mutex::new((connection, settings.lists()?))),
+        })
+    }
+
     /// The same documents from now on as these settings have them (SW-08).
     pub(crate) fn switch(&self, to: &Xdms<'_>) -> Result<(), Fault> {
         let (connection, sources) = to.reach()?;
-        for (control, source) in self.0.iter().zip(&sources) {
+        for (control, source) in self.controls.iter().zip(&sources) {
             control.switch(connection.clone(), source.selector().clone());
         }
+        let lists = (connection, to.lists()?);
+        *self.lists.lock().unwrap_or_else(PoisonError::into_inner) = lists;
         Ok(())
+    }
+
+    /// The documents are asked for at once.
+    pub(crate) fn ask(&self) {
+        for control in &self.controls {
+            control.changed();
+        }
+    }
+
+    /// Puts a user on the list or takes him off. Gives the name of the document, too.
+    pub(crate) async fn edit(
+        &self,
+        change: Change,
+        uri: &str,
+    ) -> (String, Result<Edited, EditError>) {
+        let (mut connection, lists) = {
+            let held = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            held.clone()
+        };
+        let edited = edit_xdms(&mut connection, &lists, change, uri).await;
+        (format!("xdms:{}", lists.url()), edited)
     }
 }
 
@@ -195,13 +242,13 @@ pub(crate) fn xdms(
     settings: &Xdms<'_>,
     news: &mut FirstNews,
 ) -> Result<(Vec<Told<XdmsSource>>, Followed, XdmsInUse), Fault> {
-    let (_, sources) = settings.reach()?;
+    let (connection, sources) = settings.reach()?;
     let said = Said {
         root: settings.root.trim_end_matches('/').to_owned(),
         ..Said::default()
     };
     let followed = Followed::new(sources.iter().map(XdmsSource::control));
-    let in_use = XdmsInUse(sources.iter().map(XdmsSource::control).collect());
+    let in_use = XdmsInUse::new(settings, connection, &sources)?;
     let told = |source: XdmsSource| Told {
         source: match settings.cache {
             Some(directory) => source.with_cache(directory),

@@ -25,21 +25,21 @@ pub(crate) struct Triggers {
 }
 
 impl Triggers {
-    /// From now on SIGUSR1 switches, and the key where a person sits at a terminal and reads text.
-    pub(crate) fn new(json: bool) -> Self {
+    /// From now on SIGUSR1 switches, and the key: that of the screen, or of a person who sits at a terminal and reads text.
+    pub(crate) fn new(json: bool, of_screen: Option<mpsc::UnboundedReceiver<()>>) -> Self {
         let (pressed, keys) = mpsc::unbounded_channel();
-        let terminal = match json {
+        let terminal = match json || of_screen.is_some() {
             true => None,
             false => Terminal::take(pressed),
         };
         Self {
             signal: signal(SignalKind::user_defined1()).ok(),
-            keys,
+            keys: of_screen.unwrap_or(keys),
             terminal,
         }
     }
 
-    /// Whether there is a key.
+    /// Whether there is a key that nobody has told of yet.
     pub(crate) fn has_key(&self) -> bool {
         self.terminal.is_some()
     }
@@ -166,7 +166,7 @@ impl Switching<'_> {
 
     async fn register(&mut self) -> bool {
         if self.args.account.identity.is_none() {
-            eprintln!("rollmark: not switched: an IMS core registers its users; give --as URI");
+            crate::show::complain("not switched: an IMS core registers its users; give --as URI");
             return false;
         }
         let (agent, account, identity) = (self.agent, &self.args.account, self.identity);
@@ -231,5 +231,5 @@ pub(crate) fn root(lists: &Lists, ims: bool) -> Option<&str> {
 
 fn tell(fault: &crate::fault::Fault) {
     let text = crate::text::safe(&fault.to_string());
-    eprintln!("rollmark: not switched: {text}");
+    crate::show::complain(&format!("not switched: {text}"));
 }

@@ -18,7 +18,7 @@ pub(crate) struct Text {
 impl Text {
     /// The lines for one event; empty where there is nothing a person would miss.
     pub(crate) fn lines(&mut self, event: &Event) -> Vec<String> {
-        let time = format!("{:6.1} s  ", event.at.as_secs_f64());
+        let time = time(event.at);
         let indent = " ".repeat(time.len());
         let mut lines = match &event.what {
             What::State(state) => vec![self.state(state)],
@@ -87,6 +87,11 @@ impl Text {
         self.conference = text;
         Some(format!("{:<12}{}", "subject", self.conference))
     }
+}
+
+/// When something happened, as each line begins.
+pub(crate) fn time(at: std::time::Duration) -> String {
+    format!("{:6.1} s  ", at.as_secs_f64())
 }
 
 /// What kind of core it is, by what that shows, and whether anybody vouches for the way (SW-10, SEC-02).
@@ -181,11 +186,10 @@ pub(crate) fn body(what: &What) -> Vec<String> {
 
 fn roster(rows: &[Row]) -> Vec<String> {
     let here: Vec<&Row> = rows.iter().filter(|row| row.user.present()).collect();
-    let mut lines = vec![match here.len() {
-        0 => "nobody is here".to_owned(),
-        1 => "1 user is here:".to_owned(),
-        n => format!("{n} users are here:"),
-    }];
+    let mut lines = vec![how_many_here(here.len())];
+    if let Some(first) = lines.first_mut().filter(|_| !here.is_empty()) {
+        first.push(':');
+    }
     for row in here {
         let sign = if row.mark.blocked_by().is_some() {
             '!'
@@ -195,6 +199,15 @@ fn roster(rows: &[Row]) -> Vec<String> {
         lines.push(format!("  {sign} {}{}", name(row), remark(&row.mark)));
     }
     lines
+}
+
+/// `4 users are here`.
+pub(crate) fn how_many_here(count: usize) -> String {
+    match count {
+        0 => "nobody is here".to_owned(),
+        1 => "1 user is here".to_owned(),
+        n => format!("{n} users are here"),
+    }
 }
 
 fn remark(mark: &Mark) -> String {
@@ -224,7 +237,7 @@ pub(crate) fn why(mark: &Mark) -> String {
 }
 
 /// A block-list source in few words: the file, or the server of the XDMS, with its document where that is none of lists.
-fn place(source: &str) -> String {
+pub(crate) fn place(source: &str) -> String {
     if let Some(url) = source.strip_prefix("xdms:") {
         let host = url.split("://").nth(1).unwrap_or(url);
         let host = host.split('/').next().unwrap_or(host);

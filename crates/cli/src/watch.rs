@@ -7,7 +7,6 @@ use rollmark::core::profile::Mode as CoreMode;
 use rollmark::core::subscription::{EndReason, Shown};
 use rollmark::{Conference, Conferences, What};
 use rollmark_ua::{Feeding, UserAgent};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::args::{Mode, Watch};
@@ -15,8 +14,11 @@ use crate::documents;
 use crate::fault::{self, Fault, Place};
 use crate::join::{self, As, Call};
 use crate::registration::{self, Outcome, Registered};
+use crate::screen::Edit;
+use crate::screen::edit::{self, Lists};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms};
+use crate::stop;
 use crate::switching::{self, Switching, Triggers};
 
 /// How long a proper end may take: Expires: 0, its answer, the last NOTIFY (SW-13).
@@ -37,8 +39,15 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         account.subscription.expires = args.expires;
         account
     };
-    let agent = UserAgent::start(args.account.agent(), account(identity)).await?;
-    let mut triggers = Triggers::new(args.json);
+    stop::listen();
+    let (show, wishes) = Show::new(args.json, args.plain, &args.conference);
+    let (switches, edits) = wishes.map(|wishes| (wishes.switches, wishes.edits)).unzip();
+    let mut triggers = Triggers::new(args.json, switches);
+    let sight = Sight { show, edits };
+    let agent = tokio::select! {
+        agent = UserAgent::start(args.account.agent(), account(identity)) => agent?,
+        () = stop::wanted() => return Ok(()),
+    };
     let plain_facts = match &args.account.sip_server {
         Some(server) => agent.facts_by(server),
         None => agent.facts().clone(),
@@ -54,15 +63,16 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         ims: false,
     };
     if !registration::is_asked_for(&args.account) {
-        return watch(args, plain, &agent.conferences, None, &mut triggers).await;
+        return watch(args, plain, &agent.conferences, None, &mut triggers, sight).await;
     }
+    sight.show.doing("registering");
     let registered =
         match registration::register(&agent, &args.account, identity, password.as_ref(), mode)
             .await?
         {
             Outcome::Registered(registered) => *registered,
             Outcome::Nobody => {
-                return watch(args, plain, &agent.conferences, None, &mut triggers).await;
+                return watch(args, plain, &agent.conferences, None, &mut triggers, sight).await;
             }
             Outcome::Stopped => return Ok(()),
         };
@@ -88,7 +98,13 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         ims: registered.is_ims(),
     };
     let registered = Some((registered, feeding));
-    watch(args, who, &conferences, registered, &mut triggers).await
+    watch(args, who, &conferences, registered, &mut triggers, sight).await
+}
+
+/// What the user sees, and what he asks for there.
+struct Sight {
+    show: Show,
+    edits: Option<mpsc::UnboundedReceiver<Edit>>,
 }
 
 /// Watches as `who` until the end, which is the end of the registration, too.
@@ -98,6 +114,7 @@ async fn watch(
     conferences: &Conferences,
     registered: Option<(Registered, Feeding)>,
     triggers: &mut Triggers,
+    sight: Sight,
 ) -> Result<(), Fault> {
     let (registered, feeding) = registered.unzip();
     let credentials = who.credentials.clone();
@@ -116,7 +133,7 @@ async fn watch(
             CoreMode::Sip
         },
     };
-    let outcome = watch_switching(args, who, conferences, &mut switching, triggers).await;
+    let outcome = watch_switching(args, who, conferences, &mut switching, triggers, sight).await;
     if let Some(registered) = switching.registered {
         registered.registering.deregister(PATIENCE).await;
     }
@@ -129,6 +146,7 @@ async fn watch_switching<'a>(
     conferences: &Conferences,
     switching: &mut Switching<'a>,
     triggers: &mut Triggers,
+    sight: Sight,
 ) -> Result<(), Fault> {
     let (identity, ims) = (who.identity, who.ims);
     let mut news = FirstNews::default();
@@ -164,11 +182,15 @@ async fn watch_switching<'a>(
         follows = notifier.map(|notifier| (notifier.to_owned(), followed));
         switching.xdms = Some((xdms, in_use));
     }
-    news.wait().await;
+    sight.show.doing("reading block lists");
+    tokio::select! {
+        () = news.wait() => {}
+        () = stop::wanted() => {}
+    }
     let following = follows.map(|(notifier, followed)| {
         tokio::spawn(documents::follow(conferences.clone(), notifier, followed))
     });
-    let outcome = show(args, who, conferences, switching, triggers).await;
+    let outcome = show(args, who, conferences, switching, triggers, sight).await;
     if let Some(following) = following {
         documents::end(following, conferences).await;
     }
@@ -182,8 +204,16 @@ async fn show(
     conferences: &Conferences,
     switching: &mut Switching<'_>,
     triggers: &mut Triggers,
+    sight: Sight,
 ) -> Result<(), Fault> {
-    let show = Show::new(args.json);
+    let Sight { show, edits } = sight;
+    let lists = Lists {
+        files: args.lists.block_list.clone(),
+        xdms: switching.xdms.as_ref().map(|(_, in_use)| in_use.clone()),
+        identity: args.account.identity.clone(),
+    };
+    let editing = edit::run(edits, lists);
+    show.doing("subscribing");
     let place = Place {
         conference: &args.conference,
         server: args.account.server.as_deref(),
@@ -198,6 +228,7 @@ async fn show(
         return tokio::select! {
             outcome = follow(conferences, conference, show, &place, stop, None) => outcome,
             () = switching.run(triggers) => Ok(()),
+            () = editing => Ok(()),
         };
     }
     let Some(joined) = join::join(args, who, conferences, &show).await? else {
@@ -210,17 +241,17 @@ async fn show(
         drop(leave);
     };
     let call = Some(joined.call);
-    let outcome = follow(conferences, joined.conference, show, &place, stop, call).await;
+    let outcome = tokio::select! {
+        outcome = follow(conferences, joined.conference, show, &place, stop, call) => outcome,
+        () = editing => Ok(()),
+    };
     // By now the call was left, or is left because nothing holds it.
     let _ = joined.ended.await;
     outcome
 }
 
-/// Resolves on SIGINT, SIGTERM, or when the time is over.
+/// Resolves when an end is asked for, or when the time is over.
 pub(crate) async fn stopped(limit: Option<Duration>) {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return;
-    };
     let time = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,
@@ -228,8 +259,7 @@ pub(crate) async fn stopped(limit: Option<Duration>) {
         }
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+        () = stop::wanted() => {}
         () = time => {}
     }
 }
@@ -246,6 +276,7 @@ pub(crate) async fn follow(
 ) -> Result<(), Fault> {
     let mut stop = std::pin::pin!(stop);
     let mut hung_up = false;
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
     let mut stopping = false;
     let mut answered = false;
     loop {
@@ -257,6 +288,10 @@ pub(crate) async fn follow(
         };
         let event = tokio::select! {
             event = conference.next() => event,
+            _ = seconds.tick(), if show.wants_life() => {
+                show.life(conference.life().await);
+                continue;
+            }
             told = of_call => {
                 match told {
                     Some(Call::Over) => {
@@ -301,6 +336,7 @@ pub(crate) async fn follow(
                 };
                 return match fault::ended(reason, status, place) {
                     Some(fault) => Err(fault),
+                    None if stop::has_failed() => Err(Fault::Screen),
                     None => Ok(()),
                 };
             }

@@ -311,6 +311,14 @@ impl Conference {
         }
     }
 
+    /// How long the subscription lives yet, as far as the server has said; none while there is none. It is renewed in time
+    /// by itself.
+    pub async fn life(&self) -> Option<Duration> {
+        let (reply, life) = oneshot::channel();
+        let _ = self.commands.send(Command::Life(self.id, reply));
+        life.await.ok().flatten()
+    }
+
     /// Ends the subscription at once, for all sessions that share it; the events go on until [`What::Ended`] (OMA-18).
     pub fn unsubscribe(&self) {
         let _ = self.commands.send(Command::Unsubscribe(self.id));

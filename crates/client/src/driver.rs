@@ -28,6 +28,7 @@ pub(crate) enum Command {
     AddAccount(Box<AccountSettings>, oneshot::Sender<AccountId>),
     AddSource(AccountId, String, AbortHandle),
     BlockList(AccountId, String, Update),
+    Life(WatchId, oneshot::Sender<Option<Duration>>),
     Documents(WatchId, Vec<String>, oneshot::Sender<Result<(), ListError>>),
     NetworkChanged,
     Registration(AccountId, Box<Registration>),
@@ -234,6 +235,9 @@ impl Driver {
             }
             Command::Documents(id, documents, reply) => {
                 let _ = reply.send(self.engine.set_documents(now, id, &documents));
+            }
+            Command::Life(id, reply) => {
+                let _ = reply.send(self.engine.life(now, id));
             }
             Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
             Command::Registration(account, registration) => {

@@ -1,6 +1,6 @@
 //! `rollmark block` and `unblock`: in a file, or on the XDMS (XDM-29, XDM-30).
 
-use rollmark_xdm::edit::{Change, edit_file, edit_xdms};
+use rollmark_xdm::edit::{Change, Edited, edit_file, edit_xdms};
 use rollmark_xdm::selector::DocumentSelector;
 use serde_json::json;
 
@@ -47,15 +47,21 @@ async fn run(args: &Edit, change: Change) -> Result<(), Fault> {
         });
         crate::json::escape(&object.to_string())
     } else {
-        let what = match (change, edited.changed) {
-            (Change::Block, true) => "is blocked now",
-            (Change::Block, false) => "was blocked already",
-            (Change::Unblock, true) => "is blocked no more",
-            (Change::Unblock, false) => "was not blocked",
-        };
-        let list = edited
-            .list
-            .map_or_else(String::new, |list| format!("{}, ", safe(&list)));
-        format!("{} {what} ({list}{})", safe(&edited.entry), safe(&source))
+        came_to(change, &edited, &source)
     })
+}
+
+/// What a change came to, for people.
+pub(crate) fn came_to(change: Change, edited: &Edited, source: &str) -> String {
+    let what = match (change, edited.changed) {
+        (Change::Block, true) => "is blocked now",
+        (Change::Block, false) => "was blocked already",
+        (Change::Unblock, true) => "is blocked no more",
+        (Change::Unblock, false) => "was not blocked",
+    };
+    let list = edited
+        .list
+        .as_ref()
+        .map_or_else(String::new, |list| format!("{}, ", safe(list)));
+    format!("{} {what} ({list}{})", safe(&edited.entry), safe(source))
 }

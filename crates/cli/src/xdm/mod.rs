@@ -21,7 +21,7 @@ use crate::show;
 use crate::text::safe;
 use args::{Command, Core, Place, Xdm};
 
-pub(crate) use edit::{block, unblock};
+pub(crate) use edit::{block, came_to, unblock};
 
 /// Runs `rollmark xdm`.
 pub(crate) async fn run(args: &Xdm) -> Result<(), Fault> {

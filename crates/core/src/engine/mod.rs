@@ -231,6 +231,13 @@ impl Engine {
         self.watches.get(&id).and_then(|watch| watch.state.clone())
     }
 
+    /// How long the subscription lives yet, as far as the notifier has said (RFC 6665 §4.2.1.1); none while there is none.
+    #[must_use]
+    pub fn life(&self, now: Duration, id: WatchId) -> Option<Duration> {
+        let watch = self.watches.get(&id)?;
+        watch.subscription.remaining(now)
+    }
+
     /// A host reports a response, a failure or the end of a dialog.
     pub fn handle_fact(&mut self, now: Duration, fact: Fact) {
         let now = self.at(now);

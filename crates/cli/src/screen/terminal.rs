@@ -1,0 +1,69 @@
+//! The terminal: taken for the screen, given back as it was, also on a fault or a panic.
+
+use std::io::{self, IsTerminal, Stdout};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{ExecutableCommand, execute};
+
+/// The screen has the terminal.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Where the screen is drawn.
+pub(super) type Drawn = Terminal<CrosstermBackend<Stdout>>;
+
+/// Whether a person sits at a terminal that can be drawn on, and this is what he runs in the foreground: reading in the
+/// background would stop the program.
+pub(super) fn is_there() -> bool {
+    let stdin = io::stdin();
+    let can_draw = std::env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
+    can_draw
+        && stdin.is_terminal()
+        && io::stdout().is_terminal()
+        && rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp())
+}
+
+/// Whether there is to be no colour (no-color.org).
+pub(super) fn has_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Takes the terminal: keys come at once and are not echoed, what was on it comes back later.
+pub(super) fn take() -> io::Result<Drawn> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let tell = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // Before it is told, so that it can be read.
+            give_back();
+            tell(panic);
+        }));
+    });
+    if TAKEN.load(Ordering::Acquire) {
+        // Somebody else may have set it up since.
+        disable_raw_mode()?;
+    }
+    enable_raw_mode()?;
+    TAKEN.store(true, Ordering::Release);
+    let mut out = io::stdout();
+    out.execute(EnterAlternateScreen)?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(out))?;
+    terminal.hide_cursor()?;
+    terminal.clear()?;
+    Ok(terminal)
+}
+
+/// Gives the terminal back; nothing where that was done.
+pub(super) fn give_back() {
+    if TAKEN.swap(false, Ordering::AcqRel) {
+        // It may have gone away, and then nothing is left to be done.
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
+    }
+}
