@@ -143,12 +143,14 @@ impl Shared {
             // Whoever could do these has ended, or never was.
             Some(Wish::Switch) => {
                 if self.switches.send(()).is_err() {
-                    state.model.say(now, "there is no other core to switch to");
+                    state
+                        .model
+                        .answer(now, "there is no other core to switch to");
                 }
             }
             Some(Wish::Edit(edit)) => {
                 if self.edits.send(edit).is_err() {
-                    state.model.say(now, "no block list can be changed now");
+                    state.model.answer(now, "no block list can be changed now");
                 }
             }
             None => {}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rollmark_xdm::edit::{Change, EditError, Edited, edit_file};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{Edit, say};
+use super::{Edit, answer};
 use crate::source::XdmsInUse;
 use crate::text::safe;
 
@@ -22,7 +22,7 @@ pub(crate) struct Lists {
 pub(crate) async fn run(edits: Option<UnboundedReceiver<Edit>>, lists: Lists) {
     if let Some(mut edits) = edits {
         while let Some(edit) = edits.recv().await {
-            say(&carry_out(&edit, &lists).await);
+            answer(&carry_out(&edit, &lists).await);
         }
     }
     std::future::pending().await

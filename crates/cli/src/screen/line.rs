@@ -99,7 +99,8 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut used = 0;
     for part in text.split_inclusive(' ') {
         let wide = width(part.trim_end());
-        if used + wide > room && used > width(set_in) {
+        // A word that is too long for any line is broken where it stands.
+        if used + wide > room && used > width(set_in) && wide + width(set_in) <= room {
             lines.push(std::mem::replace(&mut line, set_in.to_owned()));
             used = width(set_in);
         }

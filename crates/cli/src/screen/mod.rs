@@ -111,9 +111,14 @@ pub(crate) fn complain(text: &str) -> bool {
     told(|model, now| model.complain(now, text))
 }
 
-/// Tells what was done, or why not, on the screen where there is one.
+/// Tells something on the screen where there is one. False where there is none.
 pub(crate) fn say(text: &str) -> bool {
     told(|model, now| model.say(now, text))
+}
+
+/// Tells what came of a key, or why nothing did.
+fn answer(text: &str) {
+    told(|model, now| model.answer(now, text));
 }
 
 /// The last request, for whoever asks for it.

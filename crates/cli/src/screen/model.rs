@@ -86,7 +86,7 @@ pub(crate) struct Model {
     /// What is to be told on standard error once the screen is gone.
     pub(crate) complaints: Vec<String>,
     pub(crate) view: View,
-    /// What was said last, and when.
+    /// The last answer to a key, and when it was given.
     said: Option<(Duration, String)>,
     text: Text,
 }
@@ -241,11 +241,16 @@ impl Model {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let line = text::flat(line);
             self.log(format!("{}{line}", text::time(now)), Kind::Plain);
-            self.said = Some((now, line));
         }
     }
 
-    /// What was said just now, for a screen without a log.
+    /// Answers a key.
+    pub(crate) fn answer(&mut self, now: Duration, text: &str) {
+        self.say(now, text);
+        self.said = Some((now, text::flat(text)));
+    }
+
+    /// What was answered just now, for a screen without a log.
     pub(crate) fn said(&self, now: Duration) -> Option<&str> {
         let (at, said) = self.said.as_ref()?;
         (now.saturating_sub(*at) < SAID).then_some(said)

@@ -321,7 +321,7 @@ impl Model {
     /// Whom `b` and `u` mean, or why nothing is done.
     fn edit(&mut self, now: Duration, change: Change) -> Option<Wish> {
         let Some(row) = self.selected() else {
-            self.say(now, "nobody is selected");
+            self.answer(now, "nobody is selected");
             return None;
         };
         let name = crate::text::name(row);
@@ -338,7 +338,7 @@ impl Model {
             (_, Change::Block) => None,
         };
         if let Some(refusal) = refusal {
-            self.say(now, &refusal);
+            self.answer(now, &refusal);
             return None;
         }
         let by = row.mark.blocked_by();
@@ -354,7 +354,7 @@ impl Model {
             Change::Block => "blocking",
             Change::Unblock => "unblocking",
         };
-        self.say(now, &format!("{doing} {name} …"));
+        self.answer(now, &format!("{doing} {name} …"));
         Some(Wish::Edit(edit))
     }
 }
