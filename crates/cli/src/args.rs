@@ -57,7 +57,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     pub(crate) json: bool,
     /// Lines of text, also where standard output is a terminal, which shows a live screen otherwise
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     pub(crate) plain: bool,
 }
 
@@ -97,7 +97,7 @@ pub(crate) struct Watch {
     #[arg(long)]
     pub(crate) json: bool,
     /// Lines of text, also where standard output is a terminal, which shows a live screen otherwise
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     pub(crate) plain: bool,
 }
 

@@ -136,23 +136,19 @@ impl Shared {
             Event::Resize(..) => None,
             _ => return,
         };
-        match wish {
+        match &wish {
             Some(Wish::Quit) => stop::want(),
             Some(Wish::Suspend) => state.todo = Todo::Suspend,
             Some(Wish::Redraw) => state.todo = Todo::Redraw,
             // Whoever could do these has ended, or never was.
-            Some(Wish::Switch) => {
-                if self.switches.send(()).is_err() {
-                    state
-                        .model
-                        .answer(now, "there is no other core to switch to");
-                }
+            Some(Wish::Switch) if self.switches.send(()).is_err() => {
+                let model = &mut state.model;
+                model.answer(now, "there is no other core to switch to");
             }
-            Some(Wish::Edit(edit)) => {
-                if self.edits.send(edit).is_err() {
-                    state.model.answer(now, "no block list can be changed now");
-                }
+            Some(Wish::Edit(edit)) if self.edits.send(edit.clone()).is_err() => {
+                state.model.answer(now, "no block list can be changed now");
             }
+            Some(Wish::Switch | Wish::Edit(_)) => {}
             None => {}
         }
         state.changed = true;

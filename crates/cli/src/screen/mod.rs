@@ -121,11 +121,6 @@ fn answer(text: &str) {
     told(|model, now| model.answer(now, text));
 }
 
-/// The last request, for whoever asks for it.
-pub(crate) fn request(lines: Vec<String>) -> bool {
-    told(|model, _| model.request = lines)
-}
-
 fn told(change: impl FnOnce(&mut Model, Duration)) -> bool {
     let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
     shown.upgrade().is_some_and(|shared| shared.change(change))
