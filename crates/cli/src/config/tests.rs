@@ -454,3 +454,16 @@ fn no_option_takes_a_secret() {
         .collect();
     assert_eq!(unsafe_ones, Vec::<&str>::new());
 }
+
+/// XDM-27: how often an XDMS is asked.
+#[test]
+fn the_time_between_two_questions_to_an_xdms_is_a_setting() {
+    for (file, seconds) in [("", 900), ("xcap-root = 'https://x'\nxcap-poll = 600", 600)] {
+        let folder = Folder::new();
+        let merged = merged("watch sip:room@x", &folder.file(file)).unwrap();
+        let crate::args::Command::Watch(watch) = read(&merged).unwrap().command else {
+            panic!("another command");
+        };
+        assert_eq!(watch.lists.polling().interval.as_secs(), seconds);
+    }
+}
