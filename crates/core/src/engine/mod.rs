@@ -146,7 +146,11 @@ impl Engine {
     /// Asks the notifier for its state now, as often as is decent (RFC 6665 §4.4.3, SUB-70).
     pub fn refresh(&mut self, now: Duration, id: WatchId) {
         let now = self.at(now);
-        self.with(now, id, |_, watch| watch.resync.wanted(now));
+        self.with(now, id, |_, watch| {
+            if !watch.subscription.is_leaving() {
+                watch.resync.wanted(now);
+            }
+        });
     }
 
     /// The rates of notification that the notifier said to keep (RFC 6446 §4, SUB-72); none when it said nothing.
@@ -276,8 +280,8 @@ impl Engine {
                     let behind = place.saturating_sub(FLOW_LOST_AT_ONCE - 1);
                     let behind = FLOW_LOST_SPACING.saturating_mul(behind as u32);
                     let asks = self.with(now, id, |_, watch| {
-                        // A refresh under way is on a new flow, or fails with the old one and is sent again.
-                        let asks = !watch.subscription.is_refreshing();
+                        // What waits or has ended has nothing by this flow.
+                        let asks = watch.subscription.expects_notify();
                         if asks && behind.is_zero() {
                             watch.resync.lost();
                         } else if asks {

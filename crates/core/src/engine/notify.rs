@@ -272,7 +272,7 @@ impl Engine {
             .subscription
             .handle_notify(now, &state, &mut self.random);
         if !self.capabilities.sees_2xx {
-            watch.subscription.responded(now);
+            watch.subscription.responded();
         }
         if news.outcome == Outcome::Ended && !terminated {
             watch.end_as = Some(EndReason::Deleted);

@@ -135,12 +135,18 @@ impl Resync {
         self.lost_tries = 0;
     }
 
-    /// Decides on the request for what was lost; true when it is to be sent now.
-    fn wants_what_was_lost(&mut self, now: Duration, not_before: Duration) -> bool {
-        if !self.lost {
+    /// A request leaves in the dialog: what was lost before is asked for by that.
+    fn asked(&mut self) {
+        self.lost = false;
+    }
+
+    /// Decides on the request for what was lost; true when it is to be sent now. While one is under way it waits for the
+    /// response, which may come by a flow that is lost already: nothing says that the server has seen the loss.
+    fn wants_what_was_lost(&mut self, now: Duration, subscription: &Subscription) -> bool {
+        if !self.lost || !subscription.can_ask() {
             return false;
         }
-        let not_before = not_before.max(self.lost_not_before);
+        let not_before = subscription.not_before().max(self.lost_not_before);
         if now < not_before {
             self.at = Some(not_before);
             return false;
@@ -336,8 +342,14 @@ impl Engine {
                     self.subscribe(id, watch, expires);
                 }
                 Step::SubscribeAgain { expires } => self.subscribe_again(id, watch, expires),
-                Step::Refresh { expires } => self.send_refresh(id, watch, expires),
-                Step::Unsubscribe => self.send_unsubscribe(id, watch),
+                Step::Refresh { expires } => {
+                    watch.resync.asked();
+                    self.send_refresh(id, watch, expires);
+                }
+                Step::Unsubscribe => {
+                    watch.resync.asked();
+                    self.send_unsubscribe(id, watch);
+                }
                 Step::Forget => {
                     self.forget_dialog(watch);
                     watch.dialog = None;
@@ -386,9 +398,8 @@ impl Engine {
                 watch.subscription.renew(now, &mut self.random);
             }
             let full_state = watch.wants_full_state(now);
-            let not_before = watch.subscription.not_before();
-            if watch.resync.wants_what_was_lost(now, not_before) {
-                watch.subscription.flow_lost(now);
+            if watch.resync.wants_what_was_lost(now, &watch.subscription) {
+                watch.subscription.ask_anew(now);
             } else if full_state {
                 watch.subscription.refresh_now(now);
             }

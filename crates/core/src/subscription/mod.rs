@@ -66,10 +66,8 @@ pub(crate) struct Subscription {
     forbidden_once: bool,
     /// A refresh was lost with its connection and has been sent again on another one.
     resent: bool,
-    /// A refresh awaits its response.
+    /// A refresh awaits its response; once it is being ended, the request for that does.
     in_flight: bool,
-    /// Another refresh is due once that response is there.
-    again: bool,
     /// An error came after the NOTIFY that made it: the refresh under way decides (SUB-17).
     doubtful: bool,
     /// It waits for something that is told, not for a time.
@@ -106,7 +104,6 @@ impl Subscription {
             forbidden_once: false,
             resent: false,
             in_flight: false,
-            again: false,
             doubtful: false,
             held: false,
             was_live: false,
@@ -214,23 +211,35 @@ impl Subscription {
 
     /// Asks the notifier for its state now (RFC 6665 §4.4.3). False when there is no dialog to ask in.
     pub(crate) fn refresh_now(&mut self, now: Duration) -> bool {
-        if self.host_refreshes || self.once || !self.is_live() {
+        if self.host_refreshes || self.once || !self.has_dialog() {
             return false;
         }
         self.send_refresh(now);
         true
     }
 
-    /// A refresh awaits its response.
+    /// A request in its dialog awaits its response.
     pub(crate) fn is_refreshing(&self) -> bool {
         self.in_flight
     }
 
-    /// The flow to the notifier is gone: it must learn the new one, or its NOTIFYs go nowhere. If a refresh is under way,
-    /// another one follows its response; should it fail, it is sent again anyway.
-    pub(crate) fn flow_lost(&mut self, now: Duration) {
-        if self.in_flight {
-            self.again = true;
+    /// There is a dialog to ask in: made by a NOTIFY, or provisionally by the 2xx (SUB-25).
+    fn has_dialog(&self) -> bool {
+        self.is_live() || self.phase == Phase::Subscribing && self.accepted
+    }
+
+    /// What was lost on the way can be asked for: there is a dialog, and nothing is under way in it whose response may have
+    /// been sent before the loss.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.in_flight && (self.has_dialog() || self.phase == Phase::Leaving { sent: true })
+    }
+
+    /// A NOTIFY may have been lost, or the flow that the next ones were to come by: the notifier is asked anew. One that is
+    /// being ended says so once more, for its last NOTIFY may be what was lost; Timer N of the first time goes on (SUB-66).
+    pub(crate) fn ask_anew(&mut self, now: Duration) {
+        if self.phase == (Phase::Leaving { sent: true }) {
+            self.in_flight = true;
+            self.steps.push_back(Step::Unsubscribe);
         } else {
             self.refresh_now(now);
         }
@@ -272,27 +281,27 @@ impl Subscription {
         if matches!(self.phase, Phase::Idle | Phase::Waiting | Phase::Ended) {
             return;
         }
-        self.in_flight = false;
+        let awaited = if self.is_leaving() {
+            Purpose::Unsubscribe
+        } else {
+            Purpose::Refresh
+        };
+        if purpose == awaited {
+            self.in_flight = false;
+        }
         match (purpose, answer.status) {
             (_, ..=199) => {}
             (Purpose::Unsubscribe, 200..=299) => {}
             (Purpose::Unsubscribe, _) => self.end(EndReason::Unsubscribed),
-            (_, 200..=299) => {
-                self.granted(now, answer, random);
-                if self.again {
-                    self.refresh_now(now);
-                }
-            }
+            (_, 200..=299) => self.granted(now, answer, random),
             (Purpose::Initial, _) => self.initial_refused(now, answer, random),
             (Purpose::Refresh, _) => self.refresh_refused(now, answer, random),
         }
     }
 
     /// The host does not show the 2xx to a refresh: a NOTIFY says that there was one.
-    pub(crate) fn responded(&mut self, now: Duration) {
-        if core::mem::take(&mut self.in_flight) && self.again {
-            self.refresh_now(now);
-        }
+    pub(crate) fn responded(&mut self) {
+        self.in_flight = false;
     }
 
     /// A request got no final response or could not be sent.
@@ -303,11 +312,13 @@ impl Subscription {
         cause: Cause,
         random: &mut Random,
     ) {
-        self.in_flight = false;
+        if purpose != Purpose::Initial {
+            self.in_flight = false;
+        }
         match self.phase {
             Phase::Idle | Phase::Waiting | Phase::Ended => {}
             // The dialog outlives its connection: once more, on another one.
-            Phase::Live { .. }
+            Phase::Live { .. } | Phase::Subscribing
                 if purpose == Purpose::Refresh && cause == Cause::Unreachable && !self.resent =>
             {
                 self.resent = true;
@@ -336,7 +347,6 @@ impl Subscription {
         self.followed_423 = false;
         self.forbidden_once = false;
         self.in_flight = false;
-        self.again = false;
         self.doubtful = false;
         self.told = false;
         self.not_before = Duration::ZERO;
@@ -396,8 +406,10 @@ impl Subscription {
         self.refresh_at = None;
         self.ungranted = true;
         self.in_flight = true;
-        self.again = false;
-        self.timer_n = self.timer_n_from(now);
+        // The first NOTIFY is not waited for longer because of a request that came between (SUB-42).
+        if self.phase != Phase::Subscribing || self.timer_n.is_none() {
+            self.timer_n = self.timer_n_from(now);
+        }
         self.steps.push_back(Step::Refresh {
             expires: self.asked,
         });
@@ -405,6 +417,7 @@ impl Subscription {
 
     fn leave(&mut self, now: Duration) {
         self.phase = Phase::Leaving { sent: true };
+        self.in_flight = true;
         self.refresh_at = None;
         self.timer_n = self.timer_n_from(now);
         self.steps.push_back(Step::Unsubscribe);

@@ -121,7 +121,9 @@ impl Subscription {
             return;
         }
         // Valid until it expires; the next try comes at half of what is left (SUB-49).
-        self.timer_n = None;
+        if self.is_live() {
+            self.timer_n = None;
+        }
         let half = self.remaining(now).unwrap_or_default() / 2;
         let next = now.saturating_add(half.max(REFRESH_PAUSE_MIN));
         self.refresh_at = Some(next.max(self.not_before));

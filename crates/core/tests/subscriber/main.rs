@@ -2,6 +2,7 @@
 
 mod again;
 mod dialog;
+mod flow;
 mod options;
 mod sessions;
 mod world;

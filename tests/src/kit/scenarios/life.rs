@@ -84,21 +84,14 @@ pub(super) fn network_change(stage: &mut Stage) {
         &document(2, "full", &["bob", "dan"]),
     );
     stage.told("joined sip:dan@example.org");
-    // By then the answer to the refresh has been seen, too, in hosts that keep no order.
-    stage.notify(
-        &refresh,
-        "active;expires=3600",
-        &document(3, "full", &["bob", "dan", "eve"]),
-    );
-    stage.told("joined sip:eve@example.org");
-    // Once more: an answer that was not seen may not hold up the next one (SEC-18 bounds how soon it comes).
+    // Once more: the answer to the first may not have been seen by then (SEC-18 bounds how soon the next one comes).
     stage.host.network_changed();
     let refresh = stage.asked_within(&first, "a refresh for the next network");
     stage.notifier.respond(&refresh, 200, &[]);
     stage.notify(
         &refresh,
         "active;expires=3600",
-        &document(4, "full", &["bob", "dan", "eve"]),
+        &document(3, "full", &["bob", "dan"]),
     );
     stage.close(Some(&refresh));
 }

@@ -480,22 +480,38 @@ fn an_unreachable_server_ends_only_the_first_attempt_and_only_if_so_set() {
     assert_eq!(world.acts(), [Step::Subscribe { expires: 3600 }]);
 }
 
-/// SUB-09: a lost flow is told by a refresh, once, however often it is reported.
+/// SUB-09: what was lost can be asked for when there is a dialog, and nothing is under way in it.
 #[test]
-fn a_lost_flow_is_answered_by_a_refresh() {
-    let mut world = World::active();
-    world.subscription.flow_lost(world.now);
+fn what_was_lost_is_asked_for_one_request_at_a_time() {
+    let mut world = World::new(Settings::default());
+    assert!(!world.subscription.can_ask(), "the initial request is out");
+    world.respond(Purpose::Initial, 200, &[]);
+    assert!(world.subscription.can_ask(), "the 2xx made a dialog");
+    world.notify("active;expires=3600");
+    world.acts();
+    world.subscription.ask_anew(world.now);
     assert_eq!(world.acts(), [Step::Refresh { expires: 3600 }]);
+    assert!(!world.subscription.can_ask());
+    // A late answer to something else changes nothing about that.
+    world.respond(Purpose::Initial, 200, &[]);
+    assert!(!world.subscription.can_ask());
     world.respond(Purpose::Refresh, 200, &[]);
+    assert!(world.subscription.can_ask());
     assert_eq!(world.acts(), []);
-    // Reported while a refresh is under way, it is told after that.
-    world.subscription.flow_lost(world.now);
-    world.subscription.flow_lost(world.now);
-    assert_eq!(world.acts(), [Step::Refresh { expires: 3600 }]);
+    world.subscription.ask_anew(world.now);
+    world.acts();
+    // Whoever ends it awaits the answer to that alone.
+    world.subscription.unsubscribe(world.now);
+    assert_eq!(world.acts(), [Step::Unsubscribe]);
     world.respond(Purpose::Refresh, 200, &[]);
-    assert_eq!(world.acts(), [Step::Refresh { expires: 3600 }]);
-    world.respond(Purpose::Refresh, 200, &[]);
-    assert_eq!(world.acts(), []);
+    assert!(!world.subscription.can_ask());
+    world.respond(Purpose::Unsubscribe, 200, &[]);
+    assert!(world.subscription.can_ask());
+    world.subscription.ask_anew(world.now);
+    assert_eq!(world.acts(), [Step::Unsubscribe]);
+    assert!(!world.subscription.can_ask());
+    world.notify("terminated");
+    assert!(!world.subscription.can_ask());
 }
 
 /// SUB-54: pending is not active, and turns into it.
