@@ -83,6 +83,11 @@ pub(crate) async fn join(
     };
     let session = who.agent.join(&args.conference, &caller, give_up).await;
     let session = match session {
+        // Let in while he gave up.
+        Ok(session) if !waits => {
+            session.leave(PATIENCE).await;
+            return Ok(None);
+        }
         Ok(session) => session,
         Err(SessionFault::NoAnswer) if !waits => return Ok(None),
         Err(fault) => return Err(failed(fault)),

@@ -18,7 +18,8 @@ use super::{
     user_of,
 };
 
-/// How long a cancelled INVITE may take to end (RFC 3261 §9.1); a focus that is there answers at once.
+/// How long a focus may take to say a first word to an INVITE that is given up, and then to end the cancelled one (RFC 3261
+/// §9.1); one that is there answers at once.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(5);
 
 impl From<SendFailure> for Fault {
@@ -45,18 +46,20 @@ pub(crate) async fn join(
     let route = caller.route();
     let mut dialog = Dialog::inviting(&caller.identity, conference, route, token(), token());
     let next_hop = dialog.next_hop();
+    let mut give_up = pin!(give_up);
+    let user = user_of(&caller.identity);
+    // Makes the flow where there is none, which may take its time.
+    let own = tokio::select! {
+        own = requests.contact(endpoint, &next_hop, &user) => own?,
+        () = give_up.as_mut() => return Err(Fault::NoAnswer),
+    };
     let contact = match caller.registration.contact.as_str() {
-        "" => {
-            requests
-                .contact(endpoint, &next_hop, &user_of(&caller.identity))
-                .await?
-        }
+        "" => own,
         known => known.to_owned(),
     };
     let mut headers = caller.invite(&contact);
     headers.push("Content-Type", sdp::CONTENT_TYPE);
     let offer = sdp::description(stream_address(&contact), random());
-    let mut give_up = pin!(give_up);
     let (response, invitation) = loop {
         let credentials = caller.credentials.as_ref();
         let invite = dialog.request("INVITE", &headers, offer.clone(), credentials);
@@ -111,16 +114,19 @@ pub(super) fn acknowledge_again(
     });
 }
 
-/// The final response, or none in time, which cancels the call. A 2xx that crosses the CANCEL counts.
+/// The final response, or none in time, which cancels the call. A 2xx that crosses the CANCEL counts. Before the focus has
+/// said anything there is nothing to cancel: its first word is waited for (RFC 3261 §9.1).
 async fn final_response(
     invitation: &mut Invitation,
     mut give_up: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<Response, Fault> {
-    let mut cancelled: Option<Instant> = None;
+    let mut proceeding = false;
+    let mut cancelled = false;
+    let mut deadline: Option<Instant> = None;
     loop {
         let too_long = async {
-            match cancelled {
-                Some(at) => tokio::time::sleep_until(at + CANCEL_PATIENCE).await,
+            match deadline {
+                Some(at) => tokio::time::sleep_until(at).await,
                 None => give_up.as_mut().await,
             }
         };
@@ -128,18 +134,26 @@ async fn final_response(
             next = invitation.next() => match next? {
                 Some(response) if response.status >= 200 => {
                     return match response.status {
-                        487 if cancelled.is_some() => Err(Fault::NoAnswer),
+                        487 if cancelled => Err(Fault::NoAnswer),
                         _ => Ok(response),
                     };
                 }
-                Some(_) => continue,
+                Some(_) => proceeding = true,
                 None => return Err(Fault::NoAnswer),
             },
-            () = too_long => {}
+            () = too_long => {
+                if deadline.is_some() {
+                    return Err(Fault::NoAnswer);
+                }
+                deadline = Some(Instant::now() + CANCEL_PATIENCE);
+            }
         }
-        if cancelled.is_some() || !invitation.cancel().await {
-            return Err(Fault::NoAnswer);
+        if deadline.is_some() && proceeding && !cancelled {
+            if !invitation.cancel().await {
+                return Err(Fault::NoAnswer);
+            }
+            cancelled = true;
+            deadline = Some(Instant::now() + CANCEL_PATIENCE);
         }
-        cancelled = Some(Instant::now());
     }
 }
