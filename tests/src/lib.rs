@@ -25,5 +25,6 @@ pub mod process;
 pub mod roster;
 pub mod session;
 pub mod sipp;
+pub mod tmux;
 pub mod watch;
 pub mod world;

@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            eprintln!("rollmark: {}", text::safe(&fault.to_string()));
+            show::fault(&text::safe(&fault.to_string()));
             ExitCode::FAILURE
         }
     }

@@ -77,8 +77,13 @@ impl Show {
 /// One line on what is wrong, where the command goes on nevertheless.
 pub(crate) fn complain(line: &str) {
     if !screen::complain(line) {
-        eprintln!("rollmark: {line}");
+        fault(line);
     }
+}
+
+/// One line on standard error, which may have gone away.
+pub(crate) fn fault(line: &str) {
+    let _ = writeln!(io::stderr(), "rollmark: {line}");
 }
 
 /// Writes the outcome of a one-shot command. A reader that has gone away is no failure.

@@ -205,7 +205,7 @@ impl Shared {
         while let Some(todo) = self.wait(last) {
             match todo {
                 Todo::Nothing => {}
-                Todo::Redraw => terminal.clear()?,
+                Todo::Redraw => terminal::empty(&mut terminal)?,
                 Todo::Suspend => {
                     terminal::give_back();
                     // The whole job, as the terminal would have it. A job that nobody could continue is not stopped.

@@ -13,6 +13,7 @@ mod terminal;
 mod tests;
 mod view;
 
+use std::io::Write;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -97,9 +98,8 @@ impl Drop for Screen {
         terminal::give_back();
         for (is_fault, line) in self.shared.last_words() {
             if is_fault {
-                eprintln!("rollmark: {line}");
+                crate::show::fault(&line);
             } else {
-                use std::io::Write;
                 let _ = writeln!(std::io::stdout(), "{line}");
             }
         }

@@ -1,6 +1,7 @@
 //! The terminal: taken for the screen, given back as it was, also on a fault or a panic.
 
 use std::io::{self, IsTerminal, Stdout};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,15 +9,17 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{ExecutableCommand, execute};
+use ratatui::layout::{Position, Rect};
 
 /// The screen has the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Where the screen is drawn.
-pub(super) type Drawn = Terminal<CrosstermBackend<Stdout>>;
+/// Where the screen is drawn. It is never dropped: it would tell on standard error that its terminal has gone, which may be
+/// the same that has gone, and it is [`give_back`] that sets the cursor right.
+pub(super) type Drawn = ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>;
 
 /// Whether a person sits at a terminal that can be drawn on, and this is what he runs in the foreground: reading in the
 /// background would stop the program.
@@ -53,10 +56,16 @@ pub(super) fn take() -> io::Result<Drawn> {
     TAKEN.store(true, Ordering::Release);
     let mut out = io::stdout();
     out.execute(EnterAlternateScreen)?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(out))?;
-    terminal.hide_cursor()?;
-    terminal.clear()?;
-    Ok(terminal)
+    out.execute(Clear(ClearType::All))?;
+    let terminal = Terminal::new(CrosstermBackend::new(out))?;
+    Ok(ManuallyDrop::new(terminal))
+}
+
+/// Empties the screen, so that the next picture is drawn whole. [`Terminal::clear`] would ask the terminal where its cursor
+/// is, and the answer would go to whoever reads keys.
+pub(super) fn empty(terminal: &mut Drawn) -> io::Result<()> {
+    let size = terminal.size()?;
+    terminal.resize(Rect::from((Position::ORIGIN, size)))
 }
 
 /// Gives the terminal back; nothing where that was done.
