@@ -99,6 +99,11 @@ impl Pcscf {
     /// # Panics
     /// When it cannot be sent.
     pub fn answer(&self, request: &str, status: &str, more: &[&str]) {
+        self.send(&Self::answer_to(request, status, more));
+    }
+
+    /// The answer to a request, with more header lines.
+    pub fn answer_to(request: &str, status: &str, more: &[&str]) -> String {
         let mut answer = format!("SIP/2.0 {status}\r\n");
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
             for value in values(request, name) {
@@ -113,8 +118,7 @@ impl Pcscf {
         for line in more {
             answer += &format!("{line}\r\n");
         }
-        answer += "Content-Length: 0\r\n\r\n";
-        self.send(&answer);
+        answer + "Content-Length: 0\r\n\r\n"
     }
 
     /// Takes the next REGISTER, with these header lines beside Contact in the answer; gives the request.

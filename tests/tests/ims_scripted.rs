@@ -1,8 +1,9 @@
 //! `rollmark watch` and a P-CSCF that does not do what it should (TS 24.229 §5.1.1, §5.1.2A; bad input of IMS mode).
 
-use std::net::UdpSocket;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rollmark_tests::ims::{ImsLab, values};
 use rollmark_tests::pcscf::Pcscf;
@@ -325,4 +326,63 @@ fn a_notify_from_elsewhere_is_refused() {
     let outcome = watch.finish();
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     assert_eq!(outcome.ended_reason(), "unsubscribed");
+}
+
+/// The next connection.
+fn connection(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("a listener can");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Ok((connection, _)) = listener.accept() {
+            connection.set_nonblocking(false).expect("a connection can");
+            return connection;
+        }
+        assert!(Instant::now() < deadline, "nobody connects");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// IMS-29, RFC 3261 §8.1.1.6, §18.1.1: a long route set makes a request too large for a datagram: it goes by TCP, where the server
+/// takes that. Max-Forwards is 70.
+#[test]
+fn a_large_request_goes_by_tcp() {
+    let hop = |name: usize| format!("<sip:orig@{}{name}.ims.test;lr>", "x".repeat(180));
+    let route = (0..8).map(hop).collect::<Vec<_>>().join(", ");
+    let route = format!("Service-Route: {route}");
+    for more in [&["--mode", "ims"][..], &["--mode", "ims", "--join"]] {
+        // A port that is free for both.
+        let mut cores = (0..20).map(|_| Pcscf::start());
+        let both = cores.find_map(|core| Some((TcpListener::bind(core.addr()).ok()?, core)));
+        let (listener, mut core) = both.expect("loopback has one");
+        let mut watch = watch(&core, more);
+        core.register(&[&route, ALICE]);
+        let mut connection = connection(&listener);
+        connection
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a timeout above zero");
+        let mut request = Vec::new();
+        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+            let mut piece = [0; 4096];
+            let length = connection.read(&mut piece).expect("the request");
+            request.extend_from_slice(&piece[..length]);
+        }
+        let request = String::from_utf8_lossy(&request).into_owned();
+        let method = if more.contains(&"--join") {
+            "INVITE "
+        } else {
+            "SUBSCRIBE "
+        };
+        assert!(
+            request.starts_with(method) && request.len() > 1300,
+            "{request}"
+        );
+        assert_eq!(values(&request, "Max-Forwards"), ["70"]);
+        assert_eq!(values(&request, "Route").len(), 9, "{request}");
+        let answer = Pcscf::answer_to(&request, "403 Forbidden", &[]);
+        connection.write_all(answer.as_bytes()).expect("it listens");
+        core.deregister();
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(1), "{outcome:#?}");
+        outcome.assert_one_line(&["403"]);
+    }
 }

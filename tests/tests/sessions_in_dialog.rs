@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rollmark::{Account, Conference, What};
-use rollmark_core::profile::Plain;
+use rollmark_core::profile::{Ims, Plain};
 use rollmark_tests::kit::message::{Message, uri_of};
 use rollmark_tests::kit::wire::Transport as Wire;
 use rollmark_tests::session::PlayedFocus;
@@ -334,6 +334,38 @@ fn a_subscription_may_overtake_the_ack() {
         let bye = stage.focus.expect("BYE");
         stage.focus.answer(&bye, 200, &[]);
         stage.wait(left);
+    }
+}
+
+/// IMS-35: two identities take calls: an IMS core says by P-Called-Party-ID which was called; elsewhere that is not heard, and To
+/// decides.
+#[test]
+fn the_identity_that_was_called_has_the_session() {
+    const ERIN: &str = "sip:erin@im.test";
+    for ims in [true, false] {
+        let mut stage = Stage::new(Wire::Udp);
+        let caller = |identity: &str| Caller {
+            identity: identity.into(),
+            profile: match ims {
+                true => Box::new(Ims::default()),
+                false => Box::new(Plain::default()),
+            },
+            ..stage.caller()
+        };
+        let mut of_erin = stage.agent.invitations(caller(ERIN));
+        let mut of_alice = stage.agent.invitations(caller(ALICE));
+        let target = stage.runtime.block_on(stage.agent.contact("x")).unwrap();
+        let called = format!("<{ERIN};x=y>");
+        let answer = stage.focus.call(&target, &[("P-Called-Party-ID", &called)]);
+        assert_eq!(answer.status(), Some(200), "{answer:#?}");
+        stage.focus.acknowledge_call();
+        assert_eq!(
+            (of_erin.try_recv().is_ok(), of_alice.try_recv().is_ok()),
+            (ims, !ims)
+        );
+        // Nobody holds it any more.
+        let bye = stage.focus.expect("BYE");
+        stage.focus.answer(&bye, 200, &[]);
     }
 }
 

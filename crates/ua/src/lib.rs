@@ -174,8 +174,8 @@ impl UserAgent {
         self.requests.contact(&self.endpoint, proxy, user).await
     }
 
-    /// Accepts whoever invites from now on, in the name of `caller`; until then an INVITE is answered 480. What is not taken from
-    /// here is hung up with it.
+    /// Accepts whoever invites from now on, in the name of `caller`; until then an INVITE is answered 480. Several identities may do
+    /// so: the one that was called has the session (IMS-35). What is not taken from here is hung up with it.
     #[must_use]
     pub fn invitations(&self, caller: Caller) -> mpsc::UnboundedReceiver<Session> {
         self.sessions.invitations(caller)

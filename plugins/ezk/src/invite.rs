@@ -13,7 +13,7 @@ use rollmark::core::message::{Request, Response};
 
 use crate::convert;
 use crate::flow::Flow;
-use crate::requests::Requests;
+use crate::requests::{LARGEST_DATAGRAM, Requests};
 
 /// How often a CANCEL is sent, over UDP, while no final response comes: nothing else repeats it.
 const CANCELS: u32 = 4;
@@ -27,7 +27,8 @@ pub struct Invitation {
 }
 
 impl Requests {
-    /// Sends an INVITE by way of `next_hop` (a SIP URI). A Contact that begins with `<>` gets the address of the flow.
+    /// Sends an INVITE by way of `next_hop` (a SIP URI). A Contact that begins with `<>` gets the address of the flow. A large one
+    /// goes by TCP, as with [`Requests::send`].
     ///
     /// # Errors
     /// When it cannot be sent.
@@ -37,9 +38,12 @@ impl Requests {
         mut request: Request,
         next_hop: &str,
     ) -> Result<Invitation, SendFailure> {
-        let flow = self.flow(endpoint, next_hop).await?;
+        let mut flow = self.flow(endpoint, next_hop).await?;
         crate::host::name_contact(&mut request, &flow);
         let outgoing = convert::outgoing(&request)?;
+        if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
+            flow = self.connection(endpoint, next_hop).await.unwrap_or(flow);
+        }
         let transaction = endpoint.send_invite(outgoing, &mut target(&flow)).await;
         let transaction = transaction.map_err(|error| {
             tracing::error!(%error, next_hop = %Redacted(next_hop), "the INVITE could not be sent");

@@ -49,8 +49,7 @@ impl Requests {
         host::name_contact(&mut request, &flow);
         let outgoing = convert::outgoing(&request)?;
         if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
-            let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
-            flow = connection.await.unwrap_or(flow);
+            flow = self.connection(endpoint, next_hop).await.unwrap_or(flow);
         }
         let mut target = TargetTransportInfo {
             via_host_port: flow.via(),
@@ -98,6 +97,12 @@ impl Requests {
     /// By which way a message came.
     pub(crate) fn flow_of(&self, message: &MessageTpInfo) -> rollmark::Flow {
         self.flows.of(message.source)
+    }
+
+    /// The connection for a request that is too large for a datagram; none where the server takes none.
+    pub(crate) async fn connection(&self, endpoint: &Endpoint, next_hop: &str) -> Option<Flow> {
+        let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
+        connection.await
     }
 
     pub(crate) async fn flow(

@@ -9,6 +9,7 @@
 #   LAB_HOST         default 127.0.0.1          LAB_DOMAIN  default ims.test (never looked up)
 #   LAB_PORTS        first of 40 free ports (default: a free range)
 #   LAB_MAX_EXPIRES  longest registration that the S-CSCF grants, in seconds (7200)
+#   LAB_FOCUS        HOST:PORT, UDP, of an application server of yours for the conferences sip:live-… (default: the lab's own)
 #   LAB_DEBUG        Kamailio's debug level (2; 3 is very chatty)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,13 +30,14 @@ done
 pcscf=$LAB_PORTS strict=$((LAB_PORTS + 1)) icscf=$((LAB_PORTS + 2)) scscf=$((LAB_PORTS + 3)) as=$((LAB_PORTS + 4))
 hss=$((LAB_PORTS + 5)) control=$((LAB_PORTS + 6)) icscf_cdp=$((LAB_PORTS + 7)) scscf_cdp=$((LAB_PORTS + 8))
 client=$((LAB_PORTS + 20)) server=$((LAB_PORTS + 30))
+: "${LAB_FOCUS:=$LAB_HOST:$as}"
 
 fill() { # template, then NAME=VALUE for the Diameter peers
     sed -e "s|@IP@|$LAB_HOST|g" -e "s|@DOMAIN@|$LAB_DOMAIN|g" -e "s|@DEBUG@|$LAB_DEBUG|g" -e "s|@RUN@|$LAB_DIR|g" \
         -e "s|@MPATH@|$mpath|g" -e "s|@PCSCF_PORT@|$pcscf|g" -e "s|@STRICT_PORT@|$strict|g" \
         -e "s|@ICSCF_PORT@|$icscf|g" -e "s|@SCSCF_PORT@|$scscf|g" -e "s|@AS_PORT@|$as|g" -e "s|@HSS_PORT@|$hss|g" \
         -e "s|@IPSEC_C@|$client|g" -e "s|@IPSEC_S@|$server|g" -e "s|@MAX_EXPIRES@|$LAB_MAX_EXPIRES|g" \
-        -e "s|@AS@|$LAB_HOST:$as|g" -e "s|@NAME@|${2:-}|g" -e "s|@CDP_PORT@|${3:-}|g" "$1"
+        -e "s|@AS@|$LAB_HOST:$as|g" -e "s|@FOCUS@|$LAB_FOCUS|g" -e "s|@FOCUS_PORT@|${LAB_FOCUS##*:}|g" -e "s|@NAME@|${2:-}|g" -e "s|@CDP_PORT@|${3:-}|g" "$1"
 }
 for node in pcscf icscf scscf as; do fill "$here/conf/$node.cfg.in" > "$LAB_DIR/$node.cfg"; done
 fill "$here/conf/cdp.xml.in" icscf "$icscf_cdp" > "$LAB_DIR/icscf.xml"

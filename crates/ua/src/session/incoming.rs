@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use super::dialog::Dialog;
 use super::timer::{OPTION, SessionTimer};
 use super::{
-    ALLOW, Key, Line, MAX_SESSIONS, Table, keep, random, sdp, stream_address, token, user_of,
+    ALLOW, Key, Line, MAX_SESSIONS, Table, called, keep, random, sdp, stream_address, token,
+    user_of,
 };
 
 const T1: Duration = Duration::from_millis(500);
@@ -66,7 +67,7 @@ impl SessionLayer {
     ) -> Result<(OutgoingResponse, Key, tokio::sync::watch::Receiver<bool>), u16> {
         let invite: Request = neutral_request(request);
         let inviting = self.table.inviting();
-        let Some((caller, accepted)) = inviting.as_ref() else {
+        let Some((caller, accepted)) = called(&inviting, &invite.headers) else {
             return Err(480);
         };
         if self.table.sessions().len() >= MAX_SESSIONS {

@@ -20,7 +20,7 @@ use rollmark::Registration;
 use rollmark::core::digest::Credentials;
 use rollmark::core::header::{self, Address};
 use rollmark::core::message::Headers;
-use rollmark::core::profile::{Facts, Kind, Profile};
+use rollmark::core::profile::{Facts, Kind, Mode, Profile};
 use rollmark::core::session::Role;
 use rollmark::core::uri::Uri;
 use rollmark_ezk::Requests;
@@ -278,27 +278,57 @@ impl Entry {
 pub(crate) struct Table {
     /// By Call-ID and local tag.
     sessions: Mutex<HashMap<(String, String), Entry>>,
-    /// Who takes invitations.
-    inviting: Mutex<Option<(Caller, mpsc::UnboundedSender<Session>)>>,
+    /// Who takes invitations, each in the name of one identity.
+    inviting: Mutex<Vec<Invited>>,
 }
 
 type Key = (String, String);
+type Invited = (Caller, mpsc::UnboundedSender<Session>);
 
 impl Table {
     fn sessions(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn inviting(&self) -> MutexGuard<'_, Option<(Caller, mpsc::UnboundedSender<Session>)>> {
+    fn inviting(&self) -> MutexGuard<'_, Vec<Invited>> {
         self.inviting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes invitations from now on, in place of whoever did.
+    /// Takes invitations from now on, in place of whoever did for that identity.
     pub(crate) fn invitations(&self, caller: Caller) -> mpsc::UnboundedReceiver<Session> {
         let (accepted, sessions) = mpsc::unbounded_channel();
-        *self.inviting() = Some((caller, accepted));
+        let mut inviting = self.inviting();
+        inviting.retain(|(known, _)| known.identity != caller.identity);
+        inviting.push((caller, accepted));
         sessions
     }
+}
+
+/// Who of them an INVITE is for: by P-Called-Party-ID, which an IMS core puts in, else by To; the first who takes invitations if it is
+/// neither (IMS-35, RFC 7315 §4.2).
+fn called<'a>(inviting: &'a [Invited], invite: &Headers) -> Option<&'a Invited> {
+    let is = |caller: &Caller, name: &str| {
+        let called = invite.get(name).and_then(Address::parse);
+        called.is_some_and(|called| is_same_user(&called.uri, &caller.identity))
+    };
+    let by_core = |caller: &Caller| {
+        let facts = caller.facts(&caller.registration);
+        facts.mode == Mode::Ims && is(caller, "P-Called-Party-ID")
+    };
+    let find =
+        |wanted: &dyn Fn(&Caller) -> bool| inviting.iter().find(|(caller, _)| wanted(caller));
+    find(&by_core)
+        .or_else(|| find(&|caller| is(caller, "To")))
+        .or_else(|| inviting.first())
+}
+
+/// The same user at the same host, whatever the parameters.
+fn is_same_user(one: &str, other: &str) -> bool {
+    let (Ok(one), Ok(other)) = (Uri::parse(one), Uri::parse(other)) else {
+        return false;
+    };
+    let host = |uri: &Uri| uri.host().map(str::to_ascii_lowercase);
+    one.user() == other.user() && host(&one) == host(&other)
 }
 
 /// Where sessions live.
