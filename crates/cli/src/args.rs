@@ -46,6 +46,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = crate::screen::help())]
 pub(crate) struct Demo {
     /// The kind of SIP core to play
     #[arg(long, value_enum, default_value_t = DemoMode::Sip)]
@@ -77,6 +78,7 @@ pub(crate) enum DemoMode {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_help = crate::screen::help())]
 pub(crate) struct Watch {
     /// The conference: IM Session Identity or IM Group Identity (a sip: or sips: URI)
     pub(crate) conference: String,

@@ -44,6 +44,14 @@ impl Triggers {
         self.terminal.is_some()
     }
 
+    /// Says at each wish for a switch why there is none. Never ends.
+    pub(crate) async fn refuse(&mut self, why: &str) {
+        loop {
+            self.next().await;
+            crate::show::complain(&format!("not switched: {why}"));
+        }
+    }
+
     /// Resolves when somebody wants a switch.
     async fn next(&mut self) {
         let signalled = async {

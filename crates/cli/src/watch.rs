@@ -243,6 +243,7 @@ async fn show(
     let call = Some(joined.call);
     let outcome = tokio::select! {
         outcome = follow(conferences, joined.conference, show, &place, stop, call) => outcome,
+        () = triggers.refuse("the IM session belongs to this core") => Ok(()),
         () = editing => Ok(()),
     };
     // By now the call was left, or is left because nothing holds it.

@@ -266,3 +266,45 @@ pub(super) fn start(shared: &Arc<Shared>, terminal: Drawn) -> Receiver<()> {
     }
     drawing
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared() -> Arc<Shared> {
+        Shared::new(Model::new("sip:room@x")).0
+    }
+
+    /// A storm of events comes to twenty pictures a second; a key does not wait.
+    #[test]
+    fn events_wait_for_the_next_picture_and_keys_do_not() {
+        let shared = shared();
+        // The first picture comes at once.
+        assert_eq!(shared.wait(Instant::now()), Some(Todo::Nothing));
+        let last = Instant::now();
+        for _ in 0..1000 {
+            assert!(shared.change(|model, now| model.say(now, "again")));
+        }
+        assert_eq!(shared.wait(last), Some(Todo::Nothing));
+        assert!(last.elapsed() >= FRAME);
+        // Nothing of the storm is left: the next picture is that of the clock.
+        let last = Instant::now();
+        assert_eq!(shared.wait(last), Some(Todo::Nothing));
+        assert!(last.elapsed() >= TICK);
+        // By the clock alone it would take a while yet.
+        let last = Instant::now() + Duration::from_secs(3600);
+        shared.change(|model, now| model.say(now, "once more"));
+        shared.key(&Event::Resize(80, 24));
+        assert_eq!(shared.wait(last), Some(Todo::Nothing));
+    }
+
+    /// A mistake of the screen ends the screen, and with it the watching, properly.
+    #[test]
+    fn a_panic_on_the_screen_asks_for_a_proper_end() {
+        let shared = shared();
+        assert!(!shared.change(|_, _| panic!("a mistake, made on purpose")));
+        assert!(stop::has_failed());
+        assert!(!shared.change(|model, now| model.say(now, "more")));
+        assert_eq!(shared.wait(Instant::now()), None);
+    }
+}

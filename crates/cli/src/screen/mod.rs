@@ -23,7 +23,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use drawing::Shared;
 use model::Model;
-pub(crate) use view::Edit;
+pub(crate) use view::{Edit, help};
 
 /// How long a terminal that takes nothing is waited for at the end.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);

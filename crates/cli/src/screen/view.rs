@@ -29,6 +29,17 @@ pub(crate) const KEYS: [(&str, &str); 14] = [
     ("q Ctrl-C", "unsubscribe and quit"),
 ];
 
+/// The keys for `--help`.
+pub(crate) fn help() -> String {
+    let keys = KEYS
+        .iter()
+        .map(|(keys, what)| format!("\n  {keys:<20} {what}"));
+    format!(
+        "Keys of the screen (? shows them there):{}",
+        keys.collect::<String>()
+    )
+}
+
 /// What a key asks of the world outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
