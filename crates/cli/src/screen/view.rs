@@ -12,7 +12,7 @@ use super::model::{Model, is_blocked};
 const LONGEST_SEARCH: usize = 80;
 
 /// The keys, as help and README have them.
-pub(crate) const KEYS: [(&str, &str); 14] = [
+pub(crate) const KEYS: [(&str, &str); 15] = [
     ("Up Down j k", "select a user"),
     ("PgUp PgDn Home End", "move further"),
     ("Enter", "details of the selected user"),
@@ -25,6 +25,7 @@ pub(crate) const KEYS: [(&str, &str); 14] = [
     ("l", "the whole log"),
     ("r", "the last request"),
     ("Ctrl-Z Ctrl-L", "suspend, draw anew"),
+    ("?", "this help"),
     ("Esc", "close what is open"),
     ("q Ctrl-C", "unsubscribe and quit"),
 ];
@@ -35,7 +36,7 @@ pub(crate) fn help() -> String {
         .iter()
         .map(|(keys, what)| format!("\n  {keys:<20} {what}"));
     format!(
-        "Keys of the screen (? shows them there):{}",
+        "Keys of the screen, which a terminal shows:{}",
         keys.collect::<String>()
     )
 }
