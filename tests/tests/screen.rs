@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rollmark_im_server as im;
-use rollmark_tests::process::{PATIENCE, run_dir};
+use rollmark_tests::process::{PATIENCE, Process, run_dir};
 use rollmark_tests::tmux::Pane;
 use rollmark_tests::watch::binary;
 use tokio::runtime::Runtime;
@@ -230,6 +230,56 @@ fn the_server_is_told_when_the_terminal_goes_away() {
         stage.wait_for_no_subscriber();
         assert_eq!(wait_for_file(&dir.join("status")), "0", "{before}");
     }
+}
+
+/// A terminal that takes nothing any more, as one at the end of a broken connection, holds up neither the answers to NOTIFYs
+/// nor the end (SUB-32, SUB-66).
+#[test]
+fn a_terminal_that_stands_still_holds_nothing_up() {
+    let stage = Stage::new();
+    let terminal = "import fcntl, os, pty, signal, sys, termios
+master, terminal = pty.openpty()
+name = os.ttyname(terminal)
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(terminal, fd)
+    os.environ['TERM'] = 'xterm'
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.stdin.readline()
+full = os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+try:
+    while True:
+        os.write(full, b'x')
+except BlockingIOError:
+    print('full', flush=True)
+sys.stdin.readline()
+os.kill(pid, signal.SIGTERM)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", terminal]).arg(binary());
+    command.args(["watch", ROOM, "--as", "sip:alice@im.test"]);
+    command.args(["--server", &stage.server.tcp_addr().to_string()]);
+    command.args(["--transport", "tcp"]);
+    let mut process = Process::start(&mut command, "Run ./tests/run");
+    let mut subscribers = stage.room.subscribers().unwrap();
+    let begun = subscribers.wait_for(|count| *count == 1);
+    let begun = stage
+        .runtime
+        .block_on(async { tokio::time::timeout(PATIENCE, begun).await.is_ok() });
+    assert!(begun, "{}", process.transcript());
+    process.say("nobody reads what is drawn");
+    assert_eq!(process.line("a full buffer").as_deref(), Some("full"));
+    for n in 0..50 {
+        let name = format!("sip:u{n}@im.test");
+        stage.room.join(im::User::connected(name)).unwrap();
+    }
+    process.say("end");
+    let status = process.line("exit status");
+    assert_eq!(status.as_deref(), Some("0"), "{}", process.transcript());
+    stage.wait_for_no_subscriber();
 }
 
 #[test]

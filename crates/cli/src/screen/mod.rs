@@ -91,9 +91,9 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.shared.end();
         // A terminal that takes nothing any more keeps nobody from his end.
-        let ended = self.drawing.recv_timeout(LAST_PATIENCE);
-        if ended == Err(RecvTimeoutError::Timeout) {
-            tracing::warn!("the terminal takes nothing any more");
+        if self.drawing.recv_timeout(LAST_PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            terminal::abandon();
+            return;
         }
         terminal::give_back();
         for (is_fault, line) in self.shared.last_words() {

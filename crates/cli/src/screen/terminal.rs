@@ -76,3 +76,10 @@ pub(super) fn give_back() {
         let _ = disable_raw_mode();
     }
 }
+
+/// The same of a terminal that takes no text any more: to write what sets it right would wait for ever.
+pub(super) fn abandon() {
+    if TAKEN.swap(false, Ordering::AcqRel) {
+        let _ = disable_raw_mode();
+    }
+}
