@@ -48,7 +48,7 @@ mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
 pub use documents::{DocumentNews, Documents};
-pub use port::{Answering, Port, Reporter};
+pub use port::{Answering, Offered, Port, Reporter};
 pub use redact::Redacted;
 pub use session::Session;
 pub use source::BlockListSource;

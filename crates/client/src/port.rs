@@ -1,5 +1,8 @@
 //! The seam to a SIP stack: actions come out, facts and NOTIFYs go in (ARCHITECTURE: the host contract).
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use rollmark_core::host::{Action, Answer, Fact, Flow, SubscriptionId};
 use rollmark_core::message::{Headers, Request};
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +44,20 @@ impl Drop for Answering {
     }
 }
 
+/// A request that the plugin was offered: resolves to its answer; none when it is not for the plugin.
+#[derive(Debug)]
+pub struct Offered(oneshot::Receiver<Option<Answering>>);
+
+impl Future for Offered {
+    type Output = Option<Answering>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.ok().flatten())
+    }
+}
+
 /// The adapter's end: take actions from here, report through [`Port::reporter`].
 #[derive(Debug)]
 pub struct Port {
@@ -78,10 +95,13 @@ impl Reporter {
 
     /// The same of a stack that tells by which way the request came; in IMS mode the way of the registration counts alone
     /// (IMS-32, SEC-03).
-    pub async fn request_by(&self, flow: Flow, request: Request) -> Option<Answering> {
+    ///
+    /// It is offered at once, so that requests are taken in the order of these calls; the answer is what is awaited.
+    pub fn request_by(&self, flow: Flow, request: Request) -> Offered {
         let (reply, answer) = oneshot::channel();
-        self.0.send(Report::Request(flow, request, reply)).ok()?;
-        answer.await.ok().flatten()
+        // Once the plugin has ended, the sender is gone with the report.
+        let _ = self.0.send(Report::Request(flow, request, reply));
+        Offered(answer)
     }
 
     pub(crate) fn answering(

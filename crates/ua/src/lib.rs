@@ -15,7 +15,7 @@ use std::sync::Arc;
 use ezk_sip_core::Endpoint;
 use rollmark::core::host::SendFailure;
 use rollmark::{Account, Conferences, Registration};
-use rollmark_ezk::{ConferencePlugin, Requests};
+use rollmark_ezk::{ConferencePlugin, Connections, Requests};
 use tokio::sync::mpsc;
 
 pub use registration::{Feeding, Registering, Status};
@@ -96,10 +96,11 @@ impl UserAgent {
             .bind_udp(address)
             .await
             .map_err(|error| StartError::Bind { address, error })?;
+        let mut connections = Connections::default();
         if settings.transport == Transport::Tls {
-            builder.use_rustls_connector(tls::connector(settings.ca.as_deref())?);
+            connections = connections.tls(tls::connector(settings.ca.as_deref())?);
         }
-        let (plugin, conferences) = ConferencePlugin::new(account);
+        let (plugin, conferences) = ConferencePlugin::with_connections(account, connections);
         let requests = plugin.requests();
         builder.add_layer(plugin);
         let sessions = Arc::<Table>::default();

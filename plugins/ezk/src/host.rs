@@ -6,14 +6,14 @@ use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
 use ezk_sip_core::{Endpoint, Error};
 use ezk_sip_types::CodeKind;
 use rollmark::core::header::Address;
-use rollmark::core::host::{Action, Fact};
+use rollmark::core::host::Action;
 use rollmark::core::message::Request;
 use rollmark::core::uri::Uri;
 use rollmark::{Port, Redacted};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::flow::Flow;
+use crate::flow::{EzkFlow, Flow};
 use crate::requests::Requests;
 
 /// T1 and T2 of RFC 3261 §17.1.2.2.
@@ -37,19 +37,10 @@ pub(crate) async fn run(
                 request,
                 next_hop,
             } => {
-                let (endpoint, requests, reporter) =
-                    (endpoint.clone(), requests.clone(), port.reporter());
+                let (endpoint, requests) = (endpoint.clone(), requests.clone());
                 tokio::spawn(async move {
-                    reporter.fact(match requests.send(&endpoint, request, &next_hop).await {
-                        Ok(response) => Fact::Response {
-                            transaction,
-                            response,
-                        },
-                        Err(failure) => Fact::Failed {
-                            transaction,
-                            failure,
-                        },
-                    });
+                    let perform = requests.perform(&endpoint, transaction, request, &next_hop);
+                    perform.await;
                 });
             }
             // A transaction host is asked for nothing else.
@@ -60,7 +51,7 @@ pub(crate) async fn run(
 
 /// Waits for the final response. Over UDP the request is sent again by Timer E; ezk would begin after 4 s only. Over a
 /// connection its end is the end of the request.
-pub(crate) async fn finish(mut client: ClientTsx, flow: &Flow) -> Result<TsxResponse, Error> {
+pub(crate) async fn finish(mut client: ClientTsx, flow: &EzkFlow) -> Result<TsxResponse, Error> {
     let parts = client.request().parts.clone();
     let mut state = flow.transport.watch_state();
     let mut interval = T1;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ezk_sip_core::transaction::{ClientInvTsx, TsxKey};
-use ezk_sip_core::transport::{OutgoingParts, OutgoingRequest, TargetTransportInfo};
-use ezk_sip_core::{Endpoint, Error, IncomingRequest};
+use ezk_sip_core::transport::{OutgoingParts, OutgoingRequest};
+use ezk_sip_core::{Endpoint, Error};
 use ezk_sip_types::{Method, Name};
 use rollmark::Redacted;
 use rollmark::core::host::SendFailure;
@@ -13,7 +13,8 @@ use rollmark::core::message::{Request, Response};
 
 use crate::convert;
 use crate::flow::Flow;
-use crate::requests::{LARGEST_DATAGRAM, Requests};
+use crate::own_invite::OwnInvite;
+use crate::requests::Requests;
 
 /// How often a CANCEL is sent, over UDP, while no final response comes: nothing else repeats it.
 const CANCELS: u32 = 4;
@@ -21,9 +22,15 @@ const T1: Duration = Duration::from_millis(500);
 
 /// An INVITE on its way: its responses, and how to give it up. A non-2xx is acknowledged by itself, a 2xx is not.
 #[derive(Debug)]
-pub struct Invitation {
-    transaction: ClientInvTsx,
-    endpoint: Endpoint,
+pub struct Invitation(Way);
+
+#[derive(Debug)]
+enum Way {
+    Own(Box<OwnInvite>),
+    Ezk {
+        transaction: Box<ClientInvTsx>,
+        endpoint: Endpoint,
+    },
 }
 
 impl Requests {
@@ -38,21 +45,23 @@ impl Requests {
         mut request: Request,
         next_hop: &str,
     ) -> Result<Invitation, SendFailure> {
-        let mut flow = self.flow(endpoint, next_hop).await?;
-        crate::host::name_contact(&mut request, &flow);
+        let flow = match self.flow_for(endpoint, &mut request, next_hop).await? {
+            Flow::Ezk(flow) => flow,
+            Flow::Own(connection) => {
+                let invite = OwnInvite::send(connection, request).await?;
+                return Ok(Invitation(Way::Own(Box::new(invite))));
+            }
+        };
         let outgoing = convert::outgoing(&request)?;
-        if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
-            flow = self.connection(endpoint, next_hop).await.unwrap_or(flow);
-        }
-        let transaction = endpoint.send_invite(outgoing, &mut target(&flow)).await;
+        let transaction = endpoint.send_invite(outgoing, &mut flow.target()).await;
         let transaction = transaction.map_err(|error| {
             tracing::error!(%error, next_hop = %Redacted(next_hop), "the INVITE could not be sent");
             SendFailure::Unreachable
         })?;
-        Ok(Invitation {
-            transaction,
+        Ok(Invitation(Way::Ezk {
+            transaction: Box::new(transaction),
             endpoint: endpoint.clone(),
-        })
+        }))
     }
 
     /// Sends the ACK of a 2xx, which is no transaction: for each 2xx that comes, once (RFC 3261 §13.2.2.4).
@@ -65,14 +74,17 @@ impl Requests {
         request: Request,
         next_hop: &str,
     ) -> Result<(), SendFailure> {
-        let flow = self.flow(endpoint, next_hop).await?;
+        let flow = match self.flow(endpoint, next_hop).await? {
+            Flow::Own(connection) => return connection.tell(&request, None).await,
+            Flow::Ezk(flow) => flow,
+        };
         let mut outgoing = convert::outgoing(&request)?;
         let key = TsxKey::client(&Method::ACK);
         let via = endpoint.create_via(&flow.transport, &key, flow.via());
         outgoing.headers.insert_named_front(&via);
         let sent = async {
             let mut ack = endpoint
-                .create_outgoing(outgoing, &mut target(&flow))
+                .create_outgoing(outgoing, &mut flow.target())
                 .await?;
             endpoint.send_outgoing_request(&mut ack).await?;
             Ok::<_, Error>(())
@@ -82,16 +94,6 @@ impl Requests {
             SendFailure::Unreachable
         })
     }
-
-    /// The URI at which `user` is reached over the flow that a request came on.
-    #[must_use]
-    pub fn contact_of(request: &IncomingRequest, user: &str) -> String {
-        let info = &request.tp_info;
-        // ezk does not tell what a connection is; the topmost Via does.
-        let via = request.base_headers.via.first();
-        let tls = via.is_some_and(|via| via.transport.eq_ignore_ascii_case("TLS"));
-        Flow::of(info.transport.clone(), info.source, tls).contact(user)
-    }
 }
 
 impl Invitation {
@@ -100,7 +102,11 @@ impl Invitation {
     /// # Errors
     /// When there is no answer (Timer B), or the connection is lost.
     pub async fn next(&mut self) -> Result<Option<Response>, SendFailure> {
-        match self.transaction.receive().await {
+        let transaction = match &mut self.0 {
+            Way::Own(invite) => return invite.next().await,
+            Way::Ezk { transaction, .. } => transaction,
+        };
+        match transaction.receive().await {
             Ok(response) => Ok(response.as_ref().map(convert::response)),
             Err(Error::RequestTimedOut) => Err(SendFailure::NoAnswer),
             Err(error) => {
@@ -112,7 +118,14 @@ impl Invitation {
 
     /// Asks for the end of the call before its final response, which still comes. False when it could not be asked.
     pub async fn cancel(&mut self) -> bool {
-        let invite = self.transaction.request();
+        let (transaction, endpoint) = match &mut self.0 {
+            Way::Own(invite) => return invite.cancel().await,
+            Way::Ezk {
+                transaction,
+                endpoint,
+            } => (transaction, endpoint.clone()),
+        };
+        let invite = transaction.request();
         let transport = invite.parts.transport.clone();
         let destination = invite.parts.destination;
         let mut cancel = ezk_sip_core::Request::new(Method::CANCEL, invite.msg.line.uri.clone());
@@ -143,15 +156,9 @@ impl Invitation {
                 buffer: bytes::Bytes::new(),
             },
         };
-        if self
-            .endpoint
-            .send_outgoing_request(&mut outgoing)
-            .await
-            .is_err()
-        {
+        if endpoint.send_outgoing_request(&mut outgoing).await.is_err() {
             return false;
         }
-        let endpoint = self.endpoint.clone();
         tokio::spawn(async move {
             for repeat in 1..repeats {
                 tokio::time::sleep(T1 * (1 << (repeat - 1))).await;
@@ -159,12 +166,5 @@ impl Invitation {
             }
         });
         true
-    }
-}
-
-fn target(flow: &Flow) -> TargetTransportInfo {
-    TargetTransportInfo {
-        via_host_port: flow.via(),
-        transport: Some((flow.transport.clone(), flow.destination)),
     }
 }

@@ -8,6 +8,7 @@ use ezk_sip_types::{Method, Name, StatusCode};
 use rollmark::core::host::Answer;
 use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
 
+use crate::connections::Connections;
 use crate::order::Order;
 use crate::requests::Requests;
 use crate::{convert, host};
@@ -25,6 +26,12 @@ impl ConferencePlugin {
     /// The plugin and its handle, for one account. Must be called on the tokio runtime that the endpoint runs on.
     #[must_use]
     pub fn new(account: Account) -> (Self, Conferences) {
+        Self::with_connections(account, Connections::default())
+    }
+
+    /// The same with TLS, with a DNS resolver, or over the endpoint's own connections.
+    #[must_use]
+    pub fn with_connections(account: Account, connections: Connections) -> (Self, Conferences) {
         let capabilities = Capabilities {
             keeps_order: false,
             ..Capabilities::TRANSACTION
@@ -32,7 +39,7 @@ impl ConferencePlugin {
         let (conferences, port) = Conferences::start(capabilities, account);
         let plugin = Self {
             reporter: port.reporter(),
-            requests: Requests::new(port.reporter()),
+            requests: Requests::new(port.reporter(), connections.into_flows()),
             port: Mutex::new(Some(port)),
             order: Order::default(),
         };
@@ -67,13 +74,16 @@ impl Layer for ConferencePlugin {
         if request.line.method != Method::NOTIFY || request.base_headers.to.tag.is_none() {
             return;
         }
+        // It came over a connection of the plugin's own, and is none of its.
+        let Some(flow) = self.requests.flow_of(&request.tp_info) else {
+            return;
+        };
         let neutral = convert::request(&request);
         let call_id = request.base_headers.call_id.0.to_string();
         let turn = self
             .order
             .turn(&call_id, request.base_headers.cseq.cseq)
             .await;
-        let flow = self.requests.flow_of(&request.tp_info);
         let answer = self.reporter.request_by(flow, neutral).await;
         drop(turn);
         let Some(answer) = answer else {

@@ -46,18 +46,24 @@
 //! # Logs
 //! This crate and `rollmark` log no identity at any level (SEC-16); ezk's own log shows whole URIs from `debug` on.
 
+mod connections;
 mod convert;
 mod flow;
+mod flows;
 mod host;
 mod invite;
 mod layer;
 mod order;
+mod own_invite;
 mod requests;
+mod stream;
 
+pub use connections::Connections;
 pub use convert::request as neutral_request;
 pub use invite::Invitation;
 pub use layer::ConferencePlugin;
 pub use requests::{LARGEST_DATAGRAM, Requests};
+pub use stream::{MAX_BODY, MAX_HEAD};
 
 /// The README's example compiles.
 #[cfg(doctest)]

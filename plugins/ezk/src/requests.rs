@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use ezk_sip_core::transaction::ClientTsx;
-use ezk_sip_core::transport::{MessageTpInfo, TargetTransportInfo};
-use ezk_sip_core::{Endpoint, Error};
-use rollmark::core::host::SendFailure;
+use ezk_sip_core::transport::MessageTpInfo;
+use ezk_sip_core::{Endpoint, Error, IncomingRequest};
+use rollmark::core::host::{Fact, SendFailure, TransactionId};
 use rollmark::core::message::{Request, Response};
 use rollmark::{Redacted, Reporter};
 use tokio::sync::watch;
 
-use crate::flow::{Flow, FlowError, Flows};
+use crate::flow::{EzkFlow, Flow};
+use crate::flows::{self, Flows};
 use crate::{convert, host};
 
 /// A larger request goes by TCP: the path may not carry it in one datagram (RFC 3261 §18.1.1).
@@ -26,9 +26,9 @@ pub struct Requests {
 }
 
 impl Requests {
-    pub(crate) fn new(reporter: Reporter) -> Self {
+    pub(crate) fn new(reporter: Reporter, flows: Flows) -> Self {
         Self {
-            flows: Arc::default(),
+            flows: Arc::new(flows),
             reporter,
         }
     }
@@ -45,23 +45,90 @@ impl Requests {
         mut request: Request,
         next_hop: &str,
     ) -> Result<Response, SendFailure> {
-        let mut flow = self.flow(endpoint, next_hop).await?;
-        host::name_contact(&mut request, &flow);
-        let outgoing = convert::outgoing(&request)?;
-        if flow.transport.is_udp() && convert::size(&request) > LARGEST_DATAGRAM {
-            flow = self.connection(endpoint, next_hop).await.unwrap_or(flow);
+        match self.flow_for(endpoint, &mut request, next_hop).await? {
+            Flow::Ezk(flow) => self.send_by_ezk(endpoint, &request, next_hop, &flow).await,
+            Flow::Own(connection) => {
+                let mut responses = connection.ask(&request, true).await?;
+                while let Some(response) = responses.next().await {
+                    if response.status >= 200 {
+                        return Ok(response);
+                    }
+                }
+                match connection.is_open() {
+                    true => Err(SendFailure::NoAnswer),
+                    false => Err(SendFailure::Unreachable),
+                }
+            }
         }
-        let mut target = TargetTransportInfo {
-            via_host_port: flow.via(),
-            transport: Some((flow.transport.clone(), flow.destination)),
+    }
+
+    /// The same for the plugin, which is told what becomes of it.
+    pub(crate) async fn perform(
+        &self,
+        endpoint: &Endpoint,
+        transaction: TransactionId,
+        mut request: Request,
+        next_hop: &str,
+    ) {
+        let failed = match self.flow_for(endpoint, &mut request, next_hop).await {
+            Ok(Flow::Own(connection)) => connection.perform(&request, transaction).await,
+            Ok(Flow::Ezk(flow)) => {
+                match self.send_by_ezk(endpoint, &request, next_hop, &flow).await {
+                    Err(failure) => Err(failure),
+                    Ok(response) => {
+                        self.reporter.fact(Fact::Response {
+                            transaction,
+                            response,
+                        });
+                        Ok(())
+                    }
+                }
+            }
+            Err(failure) => Err(failure),
         };
-        let result = match endpoint.send_request(outgoing, &mut target).await {
-            Ok(client) => finish(client, &flow).await,
+        if let Err(failure) = failed {
+            self.reporter.fact(Fact::Failed {
+                transaction,
+                failure,
+            });
+        }
+    }
+
+    /// The flow that this request goes by; its Contact is filled in.
+    pub(crate) async fn flow_for(
+        &self,
+        endpoint: &Endpoint,
+        request: &mut Request,
+        next_hop: &str,
+    ) -> Result<Flow, SendFailure> {
+        let flow = self.flow(endpoint, next_hop).await?;
+        host::name_contact(request, &flow);
+        if flow.is_udp() {
+            // What ezk cannot carry is not tried by TCP either: NOTIFYs would come by UDP.
+            convert::outgoing(request)?;
+            if convert::size(request) > LARGEST_DATAGRAM {
+                let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
+                return Ok(connection.await.unwrap_or(flow));
+            }
+        }
+        Ok(flow)
+    }
+
+    async fn send_by_ezk(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        next_hop: &str,
+        flow: &EzkFlow,
+    ) -> Result<Response, SendFailure> {
+        let outgoing = convert::outgoing(request)?;
+        let result = match endpoint.send_request(outgoing, &mut flow.target()).await {
+            Ok(client) => host::finish(client, flow).await,
             Err(error) => Err(error),
         };
         let destination = flow.destination;
         match result {
-            Ok(response) => Ok(response),
+            Ok(response) => Ok(convert::response(&response)),
             Err(Error::RequestTimedOut) => {
                 tracing::warn!(%destination, "no answer (Timer F)");
                 self.flows.forget(next_hop).await;
@@ -88,21 +155,26 @@ impl Requests {
         Ok(self.flow(endpoint, next_hop).await?.contact(user))
     }
 
+    /// The URI at which `user` is reached over the flow that a request came on. The transport of a request that came over a
+    /// connection of the plugin's own names another address.
+    #[must_use]
+    pub fn contact_of(&self, request: &IncomingRequest, user: &str) -> String {
+        flows::contact_of(&self.flows, request, user)
+    }
+
     /// Changes with each connection that is lost: what was registered over it must be registered anew.
     #[must_use]
     pub fn lost(&self) -> watch::Receiver<u64> {
         self.flows.lost()
     }
 
-    /// By which way a message came.
-    pub(crate) fn flow_of(&self, message: &MessageTpInfo) -> rollmark::Flow {
-        self.flows.of(message.source)
-    }
-
-    /// The connection for a request that is too large for a datagram; none where the server takes none.
-    pub(crate) async fn connection(&self, endpoint: &Endpoint, next_hop: &str) -> Option<Flow> {
-        let connection = self.flows.connection(endpoint, next_hop, &self.reporter);
-        connection.await
+    /// By which way a message came that ezk received; none when it came over one of the plugin's own connections, by which
+    /// the plugin has been asked.
+    pub(crate) fn flow_of(&self, message: &MessageTpInfo) -> Option<rollmark::Flow> {
+        if self.flows.behind(&message.transport).is_some() {
+            return None;
+        }
+        Some(self.flows.of(&message.transport, message.source))
     }
 
     pub(crate) async fn flow(
@@ -111,13 +183,9 @@ impl Requests {
         next_hop: &str,
     ) -> Result<Flow, SendFailure> {
         let flow = self.flows.to(endpoint, next_hop, &self.reporter).await;
-        flow.map_err(|error: FlowError| {
+        flow.map_err(|error| {
             tracing::error!(%error, next_hop = %Redacted(next_hop), "the next hop cannot be reached");
             SendFailure::Unreachable
         })
     }
-}
-
-async fn finish(client: ClientTsx, flow: &Flow) -> Result<Response, Error> {
-    Ok(convert::response(&host::finish(client, flow).await?))
 }

@@ -81,7 +81,9 @@ impl SessionLayer {
         }
         let dialog = Dialog::invited(&invite, token()).ok_or(400u16)?;
         let contact = match caller.registration.contact.as_str() {
-            "" => Requests::contact_of(request, &user_of(&caller.identity)),
+            "" => self
+                .requests
+                .contact_of(request, &user_of(&caller.identity)),
             known => known.to_owned(),
         };
         let description = sdp::description(stream_address(&contact), random());
