@@ -331,6 +331,29 @@ impl Scene {
         self.sockets.send(bytes);
     }
 
+    /// Sends these bytes over the connection in use, and waits until the host has read them: it answers the keep-alive that they
+    /// follow (RFC 5626 §4.4.1).
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn send_and_see_read(&mut self, bytes: &[u8]) {
+        self.send_raw(&[b"\r\n\r\n", bytes].concat());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(message) = self.pump(Duration::ZERO) {
+                self.waiting.push_back(message);
+            }
+            if let Some((_, buffer)) = self.sockets.connections.last_mut()
+                && buffer.starts_with(b"\r\n")
+            {
+                buffer.drain(..2);
+                return;
+            }
+            assert!(Instant::now() < deadline, "the keep-alive was not answered");
+            std::thread::park_timeout(TICK);
+        }
+    }
+
     /// Sends a message.
     pub fn send(&mut self, message: &Message) {
         self.sockets.send(&message.bytes());

@@ -135,6 +135,38 @@ async fn a_tel_identity_is_refused_at_once() {
     assert!(udp.recv_from(&mut [0; 100]).is_err(), "nothing may be sent");
 }
 
+/// SEC-18: a roster of 300 KiB in one NOTIFY over TCP, of which ezk itself takes 64, is shown, and so is who joins then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_roster_is_shown_over_tcp() {
+    const USERS: usize = 1_200;
+    let server = ImServer::bind(Settings::default()).await;
+    let server = server.expect("an IM server");
+    let room = (0..USERS).fold(Room::new("Large"), |room, n| {
+        room.user(User::connected(format!(
+            "sip:somebody{n}@{}.example.org",
+            "department".repeat(5)
+        )))
+    });
+    let focus = server.create_conference("sip:room@example.org", room);
+    let focus = focus.expect("a conference");
+    let phone = phone(server.tcp_addr(), Transport::Tcp, "sip:alice@example.org").await;
+    let mut conference = phone
+        .conferences
+        .subscribe("sip:room@example.org")
+        .await
+        .expect("a SIP URI");
+    told(
+        &mut conference,
+        |what| matches!(what, What::Roster(rows) if rows.len() == USERS),
+    )
+    .await;
+    focus
+        .join(User::connected("sip:carol@example.org"))
+        .expect("she joins");
+    told(&mut conference, |what| matches!(what, What::Joined(_))).await;
+    assert_eq!(server.accepted(), 1, "nothing was asked again");
+}
+
 /// SUB-09 over IPv6, by UDP and TCP: Contact and Via are addresses that NOTIFYs reach.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conferences_are_watched_over_ipv6() {

@@ -41,7 +41,7 @@ attacks! {
     half_messages
     /// SEC-19: Content-Length too long, too short, no number.
     wrong_content_length
-    /// SEC-19: headers of 60,000 bytes, and messages over 64 KiB.
+    /// SEC-19: headers of 60,000 bytes, and of more than may be.
     huge_headers
     /// SEC-18, SUB-32: a thousand NOTIFYs at once are all answered.
     notify_flood
@@ -151,7 +151,7 @@ fn half_messages(transport: Transport) {
 fn wrong_content_length(transport: Transport) {
     let mut scene = Scene::start(transport, SLOW);
     let asked = scene.active();
-    for length in ["99999", "70000", "20", "-1", "x", "18446744073709551616"] {
+    for length in ["9999999", "20", "-1", "x", "18446744073709551616", "99999"] {
         let notify = scene
             .notify(&asked, "active")
             .document(&document(91, "full", &["bob"]));
@@ -194,7 +194,10 @@ fn huge_headers(transport: Transport) {
         asked = scene.asked();
         scene.respond(&asked, 200, &[]);
         assert_eq!(
-            scene.log().matches("more than 65,535 bytes").count(),
+            scene
+                .log()
+                .matches("more than 65536 bytes of headers")
+                .count(),
             1,
             "{}",
             scene.log()

@@ -64,7 +64,7 @@ pub(crate) struct Flows {
     /// What the plugin makes connections with; none leaves them to ezk.
     own: Option<Connecting>,
     resolver: Option<TokioResolver>,
-    /// Where messages were too large for ezk, as told.
+    /// Where messages were too large, as told.
     too_large: Arc<Mutex<HashSet<SocketAddr>>>,
     /// How many connections were lost.
     lost: watch::Sender<u64>,
@@ -244,6 +244,7 @@ impl Flows {
                 let lost = Lost {
                     count: self.lost.clone(),
                     reporter: reporter.clone(),
+                    too_large: self.too_large.clone(),
                 };
                 let host = &uri.host_port.host;
                 let made = own.to(&servers, host, patience, (endpoint, lost)).await;

@@ -23,6 +23,22 @@
 //! # }
 //! ```
 //!
+//! # Connections
+//! Over TCP the plugin makes connections of its own ([`Connections`]), because those of ezk-sip-core 0.9 cut the body off a message
+//! whose head came in two reads (about every 8 KiB) and take none over 65,535 bytes. Over them
+//! - a head may have [`MAX_HEAD`] bytes and a body [`MAX_BODY`]; what is longer costs the connection, which the log says once a
+//!   server, with what to do;
+//! - NOTIFYs come in the order of the wire, from servers with `tel:` URIs, too, and whatever their headers hold;
+//! - keep-alives are answered and sent (RFC 5626 §4.4.1); a server that answered them and falls silent is given up, and so is one of
+//!   which nothing is heard for 32 s after a request, or, on Linux and Android, that acknowledges nothing for 40 s;
+//! - all that is not for the plugin goes to the other layers of the endpoint, and their answers back. The transport handle of such a
+//!   request leads through the plugin: use it to answer; for a Contact ask [`Requests::contact_of`], for its own address is that of a
+//!   socket within the process;
+//! - TLS takes the feature `tls` and [`Connections::tls`]; without it a `tls` URI is left to the endpoint's own connector.
+//!
+//! A softphone whose server wants SUBSCRIBE on the very connection that it registered over registers by
+//! [`ConferencePlugin::requests`], or gives [`Connections::of_endpoint`].
+//!
 //! # What ezk-sip-core 0.9 cannot do, and what follows
 //! | limit of ezk | what the plugin does |
 //! |---|---|
@@ -31,16 +47,13 @@
 //! | routes by the Request-URI, never by Route | resolves the next hop itself and shares one connection to each server |
 //! | sends requests of any size over UDP | sends those over 1,300 bytes by TCP, and by UDP where the server takes no connection (RFC 3261 §18.1.1) |
 //! | no `rport` in Via | adds it over UDP (RFC 3581); Contact stays the local address: a softphone behind a NAT gives its own by [`Registration`](rollmark::Registration), or uses TCP |
-//! | uses a connection that is closed | watches it, and refreshes on a new one, many subscriptions one after the other |
-//! | cuts the body off a message whose head came in two reads of a TCP connection (about every 8 KiB), then closes the connection | refuses what was cut, refreshes on a new connection for the whole state: a moment's delay, nobody lost |
-//! | closes a TCP connection on a message over 65,535 bytes: a full roster of some 80 to 150 users is near it | says so in the log, once a server, with what to do; other subscriptions go on, that one is tried ever more rarely, at last every five minutes. The way round is the server's: partial documents, or fewer details of each user |
-//! | drops messages with a `tel:` URI in From or To, and cannot send to one | refuses such a request at once and says so; give the identity as `sip:NUMBER@DOMAIN;user=phone`. A server that writes `tel:` into the From of its NOTIFYs is not heard: the subscription ends as never notified |
-//! | drops messages with an escaped quote in a display name, invalid UTF-8 in any header, or a host name with `_` | cannot see them: the gap in the versions shows, and the whole state is asked for |
-//! | panics, in the task of that message alone, on a Via that it cannot parse | nothing is lost but that message. With `panic = "abort"` it ends the process: build with unwinding |
-//! | a lookup gives one server over UDP, the first | a server that is silent is looked up anew for the next attempt, so fail-over is up to the order that DNS gives; over TCP ezk tries each |
-//! | cannot give up a connection that the system takes for open | a change of network is told by [`Conferences::network_changed`](rollmark::Conferences::network_changed): UDP moves at once, a dead TCP connection when the system notices |
-//! | with two UDP sockets, `;transport=udp` in a URI picks the first, of whatever family | nothing: leave that parameter out, or bind one family |
-//! | nothing is known of where a request came from but its text | NOTIFYs are matched by Call-ID and both tags, 128 bits each, not by their source (SEC-03) |
+//! | tries the first server that DNS names, and no other | looks up by RFC 3263 itself, and takes the next one when a server is silent or refuses the connection |
+//! | over UDP, drops messages with a `tel:` URI in From or To, and cannot send to one | refuses such a request at once and says so; give the identity as `sip:NUMBER@DOMAIN;user=phone`, or use TCP. A server that writes `tel:` into the From of its NOTIFYs over UDP is not heard: the subscription ends as never notified |
+//! | over UDP, drops messages with an escaped quote in a display name, invalid UTF-8 in any header, or a host name with `_` | cannot see them: the gap in the versions shows, and the whole state is asked for |
+//! | over UDP, panics, in the task of that message alone, on a Via that it cannot parse | nothing is lost but that message. With `panic = "abort"` it ends the process: build with unwinding |
+//! | with two UDP sockets, `;transport=udp` in a URI picks the first, of whatever family | gives it the address without that parameter, once it has looked it up |
+//! | over its own connections ([`Connections::of_endpoint`], or TLS without a connector), a message over 65,535 bytes closes the connection | says so in the log, once a server; the subscription is tried ever more rarely |
+//! | does not say where UDP messages came from but by address | in IMS mode a NOTIFY over UDP counts from the address of a next hop, over a connection by that very one (SEC-03); else they are matched by Call-ID and both tags, 128 bits each |
 //! | does not shut down an endpoint | the plugin's own tasks end with its last handle |
 //!
 //! # Logs

@@ -1,7 +1,7 @@
 //! One connection to a server: requests and their responses by branch (RFC 3261 §17.1.3, §18.1.2), NOTIFYs in the order of the
 //! wire, keep-alives (RFC 5626 §4.4.1).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +30,8 @@ const WRITE_PATIENCE: Duration = TIMER_F;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// A server that has answered keep-alives before answers within this time (RFC 5626 §4.4.1).
 const PONG_PATIENCE: Duration = Duration::from_secs(10);
+/// A message that is not whole so long after its first byte has a wrong length, or trickles in (SEC-18).
+const WHOLE_WITHIN: Duration = Duration::from_secs(15);
 /// Between looks at what is overdue.
 const TICK: Duration = Duration::from_secs(1);
 /// Messages that wait to be written; who has one more waits, too (SEC-18).
@@ -51,6 +53,40 @@ pub(crate) enum Kind {
 pub(crate) struct Lost {
     pub(crate) count: watch::Sender<u64>,
     pub(crate) reporter: Reporter,
+    /// Servers whose messages were too large, as told.
+    pub(crate) too_large: Arc<Mutex<HashSet<SocketAddr>>>,
+}
+
+impl Lost {
+    fn tell(&self, remote: SocketAddr, end: &End) {
+        let is_size = matches!(end, End::Fault(FrameFault::Head | FrameFault::Body(_)));
+        let mut told = self
+            .too_large
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if is_size && told.insert(remote) {
+            tracing::error!(
+                %remote, why = %end,
+                "the connection was closed: have the server send smaller documents. It is tried again, ever more rarely"
+            );
+        } else {
+            tracing::warn!(%remote, why = %end, "the connection was closed; refreshing on a new one");
+        }
+        drop(told);
+        self.count.send_modify(|count| *count += 1);
+        self.reporter.fact(Fact::FlowLost);
+    }
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error(transparent)]
+    Fault(#[from] FrameFault),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Known(&'static str),
 }
 
 /// A message to be written; the NOTIFY it answers is done with once it is.
@@ -247,7 +283,7 @@ impl Connection {
             reporter: lost.reporter.clone(),
         });
         let (read, write) = tokio::io::split(stream);
-        let writer = tokio::spawn(write_all(write, to_write));
+        let mut writer = tokio::spawn(write_all(write, to_write));
         let (asked, to_answer) = mpsc::channel(UNANSWERED);
         let answerer = Answerer {
             shared: shared.clone(),
@@ -267,23 +303,14 @@ impl Connection {
         };
         tokio::spawn(async move {
             let shared = reader.shared.clone();
-            let why = tokio::select! {
-                why = reader.run(read) => why,
-                why = writer => why.map_or_else(|error| error.to_string(), |why| why),
+            let end = tokio::select! {
+                end = reader.run(read) => end,
+                end = &mut writer => end.unwrap_or_else(|error| End::Io(io::Error::other(error))),
             };
+            writer.abort();
             answerer.abort();
-            let oversize = why.contains("too large") || why.contains("bytes of headers");
-            if oversize {
-                tracing::error!(
-                    %remote, why,
-                    "the connection was closed: have the server send smaller documents. It is tried again, ever more rarely"
-                );
-            } else {
-                tracing::warn!(%remote, why, "the connection was closed; refreshing on a new one");
-            }
             shared.close();
-            lost.count.send_modify(|count| *count += 1);
-            lost.reporter.fact(Fact::FlowLost);
+            lost.tell(remote, &end);
         });
         Self { shared, outbox }
     }
@@ -398,12 +425,12 @@ fn new_branch() -> String {
 async fn write_all(
     mut write: impl AsyncWrite + Unpin,
     mut outbox: mpsc::Receiver<Outgoing>,
-) -> String {
+) -> End {
     let mut batch = Vec::new();
     loop {
         if outbox.recv_many(&mut batch, 64).await == 0 {
             let _ = timeout(PONG_PATIENCE, write.shutdown()).await;
-            return "nobody uses it any more".into();
+            return End::Known("nobody uses it any more");
         }
         let all = async {
             match batch.as_slice() {
@@ -417,8 +444,8 @@ async fn write_all(
         };
         match timeout(WRITE_PATIENCE, all).await {
             Ok(Ok(())) => batch.drain(..).for_each(|one| drop(one.answers)),
-            Ok(Err(error)) => return error.to_string(),
-            Err(_) => return format!("nothing was taken for {} s", WRITE_PATIENCE.as_secs()),
+            Ok(Err(error)) => return error.into(),
+            Err(_) => return End::Known("the server took nothing for 32 s"),
         }
     }
 }
@@ -444,25 +471,29 @@ struct Reader {
 
 impl Reader {
     /// Reads until the connection ends; says why.
-    async fn run(mut self, mut read: impl AsyncRead + Unpin) -> String {
+    async fn run(mut self, mut read: impl AsyncRead + Unpin) -> End {
         let mut framer = Framer::default();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut next_ping = Instant::now() + KEEP_ALIVE;
+        let mut begun: Option<Instant> = None;
         loop {
             framer.buffer().reserve(PIECE);
             tokio::select! {
                 length = read.read_buf(framer.buffer()) => match length {
-                    Ok(0) => return io::Error::from(io::ErrorKind::UnexpectedEof).to_string(),
+                    Ok(0) => return io::Error::from(io::ErrorKind::UnexpectedEof).into(),
                     Ok(_) => self.heard = Instant::now(),
-                    Err(error) => return error.to_string(),
+                    Err(error) => return error.into(),
                 },
                 now = tick.tick() => {
                     if self.shared.overdue(now, self.heard) {
-                        return "nothing at all came for 32 s (Timer F)".into();
+                        return End::Known("nothing at all came for 32 s (Timer F)");
                     }
                     if self.pinged.is_some_and(|at| self.answers_pings && now > at + PONG_PATIENCE) {
-                        return "a keep-alive was not answered (RFC 5626)".into();
+                        return End::Known("a keep-alive was not answered (RFC 5626)");
+                    }
+                    if begun.is_some_and(|at| now > at + WHOLE_WITHIN) {
+                        return End::Known("a message is incomplete 15 s after its first byte");
                     }
                     if now >= next_ping {
                         next_ping = now + KEEP_ALIVE;
@@ -476,12 +507,18 @@ impl Reader {
                 match framer.next() {
                     Ok(None) => break,
                     Ok(Some(frame)) => {
+                        begun = None;
                         if !self.take(frame).await {
-                            return "the plugin has ended".into();
+                            return End::Known("the plugin has ended");
                         }
                     }
-                    Err(fault) => return FrameFault::to_string(&fault),
+                    Err(fault) => return fault.into(),
                 }
+            }
+            if framer.buffer().is_empty() {
+                begun = None;
+            } else {
+                begun.get_or_insert(self.heard);
             }
         }
     }

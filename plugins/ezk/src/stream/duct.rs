@@ -37,6 +37,11 @@ impl Ducts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.table().len()
+    }
+
     /// The true local address of what came by this handle, and what it is.
     pub(crate) fn behind(&self, handle: &TpHandle) -> Option<(SocketAddr, Kind)> {
         let table = self.table();

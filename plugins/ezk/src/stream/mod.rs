@@ -7,6 +7,8 @@ mod duct;
 mod frame;
 mod message;
 mod resolve;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use connect::{ConnectFault, Connecting};
 pub(crate) use connection::{Connection, Kind, Lost, Responses};
