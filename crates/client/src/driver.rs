@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::conferences::Event;
+use crate::meter::Meter;
 use crate::port::{Answering, Port, Report, Reporter};
 use crate::redact::Redacted;
 use crate::source::BlockListSource;
@@ -74,10 +75,20 @@ impl Consumer {
             what,
         };
         if self.lagged.load(Ordering::Acquire) && !matches!(event.what, What::Ended { .. }) {
+            Meter::dropped();
             return;
         }
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            self.lagged.store(true, Ordering::Release);
+        match self.events.try_send(event) {
+            Ok(()) => Meter::queued(),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                tracing::warn!(
+                    "a consumer of events fell behind; he gets a fresh roster when he reads on"
+                );
+                Meter::dropped();
+                Meter::lagged();
+                self.lagged.store(true, Ordering::Release);
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {}
         }
     }
 }
@@ -98,6 +109,7 @@ struct Driver {
     unanswered: usize,
     /// Ends that are told once they have.
     ended: Vec<rollmark_core::engine::Event>,
+    meter: Meter,
 }
 
 /// Spawns the driver.
@@ -125,6 +137,7 @@ pub(crate) fn start(
         reports: reports.downgrade(),
         unanswered: 0,
         ended: Vec::new(),
+        meter: Meter::default(),
     };
     tokio::spawn(driver.run(commands, report_inbox));
     let port = Port {
@@ -231,6 +244,7 @@ impl Driver {
                 {
                     self.engine.set_wall_time(now, wall_time());
                 }
+                self.meter.block_list(update.state);
                 self.engine.handle_block_list(account, &source, update);
             }
             Command::Documents(id, documents, reply) => {
@@ -269,6 +283,7 @@ impl Driver {
                 session.id = SessionId(self.sessions);
                 let result = self.engine.handle_session_started(now, &session);
                 if let Ok(Some(id)) = result {
+                    self.meter.subscribed(id, false);
                     let consumer = Consumer {
                         uri: Arc::from(self.engine.target(id).unwrap_or(&session.identity)),
                         session: Some(session.id),
@@ -300,11 +315,13 @@ impl Driver {
                 lagged,
                 reply,
             } => {
+                let of_documents = documents.is_some();
                 let result = match documents {
                     Some(documents) => self.engine.watch_documents(now, account, &uri, &documents),
                     None => self.engine.watch(now, account, &uri),
                 };
                 if let Ok(id) = result {
+                    self.meter.subscribed(id, of_documents);
                     let consumer = Consumer {
                         uri: Arc::from(uri),
                         session: None,
@@ -329,12 +346,18 @@ impl Driver {
             Report::Request(flow, request, reply) => {
                 tracing::debug!(request = ?Redacted(&request), "from the SIP stack");
                 let answer = self.engine.handle_request_by(now, flow, &request);
+                if let Some(answer) = &answer
+                    && request.method == "NOTIFY"
+                {
+                    self.meter.notified(answer.status);
+                }
                 self.answer(answer, reply);
             }
             Report::Notification(subscription, headers, body, reply) => {
                 let answer = self
                     .engine
                     .handle_notification(now, subscription, &headers, &body);
+                self.meter.notified(answer.status);
                 self.answer(Some(answer), reply);
             }
             Report::Answered => self.unanswered = self.unanswered.saturating_sub(1),
@@ -357,9 +380,11 @@ impl Driver {
             tracing::debug!(action = ?Redacted(&action), "to the SIP stack");
             let _ = self.actions.send(action);
         }
+        self.meter.counted(self.engine.counts());
         let at = self.now();
         while let Some(event) = self.engine.poll_event() {
             let id = event.watch;
+            self.meter.told(id, &event.what);
             if matches!(event.what, What::Ended { .. }) {
                 self.ended.push(event);
             } else if let Some(consumers) = self.consumers.get_mut(&id) {

@@ -37,10 +37,17 @@
 //! }
 //! # }
 //! ```
+//!
+//! With feature `metrics` what happens is measured, for whatever exporter the host has: `docs/metrics.md` has the table, and how an
+//! exporter is hooked in. What is logged goes through `tracing`, and names nobody.
 
 mod conferences;
 mod documents;
 mod driver;
+#[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
+mod meter;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod port;
 mod redact;
 mod session;

@@ -35,6 +35,8 @@ pub struct News {
     pub events: Vec<What>,
     /// Departures of the notifier met for the first time in this subscription.
     pub deviations: Vec<Deviation>,
+    /// A document showed that one before it was missed.
+    pub gap: bool,
 }
 
 /// Users with marks, kept right under changes of either.
@@ -131,6 +133,7 @@ impl Roster {
         let mut news = News {
             outcome: applied.outcome,
             deviations: applied.deviations,
+            gap: applied.gap,
             ..News::default()
         };
         if applied.info_changed {

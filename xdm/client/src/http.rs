@@ -186,6 +186,17 @@ impl Http {
 
     /// Sends a request and reads the response, whatever its status.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let begun = tokio::time::Instant::now();
+        let outcome = self.carry_out(request).await;
+        let took = begun.elapsed();
+        let status = outcome.as_ref().map(|response| response.status);
+        tracing::debug!(method = %request.method, status = status.ok(), ?took, "XCAP request");
+        #[cfg(feature = "metrics")]
+        crate::metrics::requested(request.method, status, took);
+        outcome
+    }
+
+    async fn carry_out(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let url = &request.url;
         let bad = |part| HttpError::Request {
             url: place(url).to_owned(),

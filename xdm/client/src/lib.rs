@@ -18,6 +18,8 @@ pub mod external_list;
 pub mod file;
 #[cfg(feature = "reqwest")]
 mod http;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod node;
 mod private_file;
 mod reference;

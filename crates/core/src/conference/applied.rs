@@ -20,6 +20,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Departures of the notifier met for the first time in this subscription.
     pub deviations: Vec<Deviation>,
+    /// It showed that a document before it was missed; the deviation is told once only.
+    pub gap: bool,
 }
 
 impl Applied {
@@ -30,6 +32,7 @@ impl Applied {
             info_changed: false,
             changes: Vec::new(),
             deviations: Vec::new(),
+            gap: false,
         }
     }
 }

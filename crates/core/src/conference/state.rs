@@ -314,7 +314,10 @@ impl Conference {
                     report.add(DeviationCode::VersionGap, || {
                         format!("version {version} after {local}")
                     });
-                    return discarded;
+                    return Ok(Applied {
+                        gap: true,
+                        ..Applied::only(Outcome::Discarded)
+                    });
                 }
             }
             _ if self.subscription.need == Some(Need::Needed) => {

@@ -7,6 +7,7 @@
 mod access;
 mod again;
 mod begin;
+mod counts;
 mod documents;
 mod event;
 mod lists;
@@ -37,6 +38,7 @@ use crate::wall_time::WallTime;
 pub use access::{REGISTER_PATIENCE, SWITCH_SETTLE};
 pub use again::{MAX_AGAIN, MAX_REDIRECTS};
 pub use begin::WatchError;
+pub use counts::Counts;
 pub use event::{Event, Rates, State, What};
 use package::Package;
 pub use package::{Body, PackageSettings};
@@ -74,6 +76,7 @@ pub struct Engine {
     actions: VecDeque<Action>,
     events: VecDeque<Event>,
     next_id: u64,
+    counts: Counts,
     /// Set once the host stops: everything that is not ended by then is abandoned (SW-13).
     deadline: Option<Duration>,
     /// The latest time that was told: a host's clock that goes back stands still (SW-14).
@@ -112,6 +115,7 @@ impl Engine {
             actions: VecDeque::new(),
             events: VecDeque::new(),
             next_id: 0,
+            counts: Counts::default(),
             deadline: None,
             latest: Duration::ZERO,
         }

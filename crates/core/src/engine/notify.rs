@@ -359,6 +359,7 @@ impl Engine {
             let mut more = watch.package.read(now, &media, body, &watch.uri, account);
             news.events.append(&mut more.events);
             news.deviations.append(&mut more.deviations);
+            self.counts.gaps += u64::from(more.gap);
             if news.outcome != Outcome::Ended {
                 news.outcome = more.outcome;
             }

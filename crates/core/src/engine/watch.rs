@@ -339,15 +339,18 @@ impl Engine {
                         continue;
                     }
                     watch.begin_attempt();
+                    self.counts.subscribes += 1;
                     self.subscribe(id, watch, expires);
                 }
                 Step::SubscribeAgain { expires } => self.subscribe_again(id, watch, expires),
                 Step::Refresh { expires } => {
                     watch.resync.asked();
+                    self.counts.refreshes += 1;
                     self.send_refresh(id, watch, expires);
                 }
                 Step::Unsubscribe => {
                     watch.resync.asked();
+                    self.counts.unsubscribes += 1;
                     self.send_unsubscribe(id, watch);
                 }
                 Step::Forget => {
@@ -399,8 +402,10 @@ impl Engine {
             }
             let full_state = watch.wants_full_state(now);
             if watch.resync.wants_what_was_lost(now, &watch.subscription) {
+                self.counts.recoveries += 1;
                 watch.subscription.ask_anew(now);
             } else if full_state {
+                self.counts.resyncs += 1;
                 watch.subscription.refresh_now(now);
             }
             ended = self.run_steps(id, watch);

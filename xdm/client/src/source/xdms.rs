@@ -172,6 +172,10 @@ impl XdmsSource {
             if std::mem::take(&mut self.again) {
                 self.credit = self.credit.max(Instant::now()) + WORD_PAUSE;
             }
+            #[cfg(feature = "metrics")]
+            if let Some(age) = self.age() {
+                crate::metrics::aged(self.state.selector.auid(), age);
+            }
             let Self {
                 state,
                 words,
