@@ -230,7 +230,10 @@ impl Engine {
             if !watch.awaits(sent) {
                 return;
             }
-            watch.last_status = (response.status >= 300).then_some(response.status);
+            // Of one that is being ended the answer to that is what counts.
+            if !watch.subscription.is_leaving() || sent.purpose != Purpose::Refresh {
+                watch.last_status = (response.status >= 300).then_some(response.status);
+            }
             if response.status < 300 {
                 engine.accepted(sent, watch, response);
             } else if engine.recovers(now, sent, watch, response)

@@ -1,7 +1,7 @@
 //! Flows that are lost at every point of a subscription: whatever may have gone with them is asked for again, one request
 //! at a time (SUB-09, SUB-66, SEC-18).
 
-use rollmark_core::engine::{FLOW_LOST_PAUSE_MAX, RESYNC_BACKOFF_FIRST};
+use rollmark_core::engine::{FLOW_LOST_PAUSE_MAX, RESYNC_BACKOFF_FIRST, What};
 use rollmark_core::host::{Fact, SendFailure};
 use rollmark_core::subscription::{EndReason, Shown};
 
@@ -260,4 +260,27 @@ fn a_loss_while_an_attempt_is_waited_for_changes_nothing() {
     world.notify(&again, "active;expires=3600", &document(1), &[]);
     world.pass(FLOW_LOST_PAUSE_MAX * 4);
     assert!(world.is_quiet());
+}
+
+/// SUB-66, SUB-67: a refresh that the end overtakes is refused by the server, which has ended it; that refusal is no news.
+#[test]
+fn a_refresh_that_the_end_overtakes_says_nothing_about_it() {
+    let (mut world, first, refresh) = refreshing();
+    world.engine.unsubscribe(world.now, world.id);
+    let bye = world.sent();
+    world.respond(&bye, 200, &[("Expires", "0")]);
+    world.respond(&refresh, 481, &[]);
+    assert_eq!(world.ended(), None, "the last NOTIFY is still to come");
+    world.notify(&first, "terminated;reason=timeout", "", &[]);
+    let end = world.told.last();
+    assert!(
+        matches!(
+            end,
+            Some(What::Ended {
+                reason: EndReason::Unsubscribed,
+                status: None
+            })
+        ),
+        "{end:?}"
+    );
 }
