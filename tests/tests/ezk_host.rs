@@ -7,7 +7,9 @@ use std::time::Duration;
 use rollmark::core::subscription::Cause;
 use rollmark::{Account, Conference, What};
 use rollmark_im_server::{Conference as Room, ImServer, Settings, User};
+use rollmark_tests::hostile::Scene;
 use rollmark_tests::kit::message::{Message, param};
+use rollmark_tests::kit::wire::Transport as Wire;
 use rollmark_ua::{Transport, UserAgent};
 
 /// How long something that must come is waited for.
@@ -203,4 +205,22 @@ async fn conferences_are_watched_over_ipv6() {
         conference.unsubscribe();
         told(&mut conference, |what| matches!(what, What::Ended { .. })).await;
     }
+}
+
+/// SUB-31, RFC 3261 §17.2.2: a NOTIFY that comes again is answered as it was, although a newer one has been taken meanwhile
+/// and its place in the order is behind that.
+#[test]
+fn a_notify_that_comes_again_late_is_answered_as_before() {
+    let mut scene = Scene::start(Wire::Udp, Duration::from_millis(500));
+    let asked = scene.active();
+    let (older, newer) = (
+        scene.notify(&asked, "active;expires=3600"),
+        scene.notify(&asked, "active;expires=3000"),
+    );
+    assert_eq!(scene.delivered(&older, PATIENCE), Some(200));
+    assert_eq!(scene.delivered(&newer, PATIENCE), Some(200));
+    for _ in 0..3 {
+        assert_eq!(scene.delivered(&older, PATIENCE), Some(200));
+    }
+    assert!(!scene.has_told("sip:room@example.org", "deviation"));
 }

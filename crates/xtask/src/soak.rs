@@ -36,6 +36,8 @@ const FIRST_DEATH: u64 = 60;
 const SETTLE: Duration = Duration::from_secs(60);
 /// Memory at the end, as a share of that after a fifth of the time.
 const MOST_GROWTH: f64 = 1.05;
+/// Memory is looked at so often, last at the end.
+const SAMPLES: u32 = 10;
 /// A fifth of less than this says nothing: transactions of UDP are kept for 32 s.
 const SHORTEST_JUDGED: u64 = 240;
 
@@ -93,7 +95,8 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
     }
     settled(&watched).await?;
 
-    let (mut changes, mut deaths, mut at_a_fifth) = (0u64, 0u64, 0u64);
+    let (mut changes, mut deaths) = (0u64, 0u64);
+    let mut memory: Vec<Memory> = Vec::new();
     let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
     let start = Instant::now();
     let mut ticks = tokio::time::interval(PACE);
@@ -112,11 +115,11 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
         let room = &rooms[(dice >> 32) as usize % ROOMS];
         come_or_go(room, dice % PEOPLE)?;
         changes += 1;
-        if at_a_fifth == 0 && start.elapsed() >= Duration::from_secs(seconds) / 5 {
-            at_a_fifth = process::resident();
+        if start.elapsed() * SAMPLES >= Duration::from_secs(seconds) * (memory.len() as u32 + 1) {
+            memory.push(Memory::now());
+            eprintln!("DEBUG {:?} {:?}", start.elapsed(), memory.last());
         }
     }
-    let at_the_end = process::resident();
     let gaps = link.lost();
     // What was lost at the very end shows with the next change.
     for room in &rooms {
@@ -128,12 +131,7 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
         server.accepted()
     );
     println!("rosters            all {} are right", watched.len());
-    let growth = at_the_end as f64 / at_a_fifth.max(1) as f64;
-    println!(
-        "resident memory    {:.1} MB after a fifth, {:.1} MB at the end: {growth:.3} times",
-        at_a_fifth as f64 / 1e6,
-        at_the_end as f64 / 1e6,
-    );
+    let growth = grown(&memory);
     for phone in &phones {
         phone.conferences.stop(Duration::from_secs(5)).await;
     }
@@ -146,6 +144,47 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
         return Err("no gap, or no dead connection: that was no soak".into());
     }
     Ok(())
+}
+
+/// What is held at one moment, in bytes.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    resident: u64,
+    allocated: u64,
+}
+
+impl Memory {
+    fn now() -> Self {
+        Self {
+            resident: process::resident(),
+            allocated: process::allocated(),
+        }
+    }
+}
+
+/// Prints what is held at each moment; by how much the resident memory has grown since a fifth of the time.
+fn grown(memory: &[Memory]) -> f64 {
+    let row = |of: fn(&Memory) -> u64| -> String {
+        let shown = memory
+            .iter()
+            .map(|memory| format!(" {:.1}", of(memory) as f64 / 1e6));
+        shown.collect()
+    };
+    println!(
+        "resident memory   {} MB, at each tenth of the time",
+        row(|memory| memory.resident)
+    );
+    println!("allocated         {} MB", row(|memory| memory.allocated));
+    let (Some(early), Some(last)) = (memory.get(1), memory.last()) else {
+        return 1.0;
+    };
+    let growth = |of: fn(&Memory) -> u64| of(last) as f64 / of(early).max(1) as f64;
+    let resident = growth(|memory| memory.resident);
+    println!(
+        "                   at the end {resident:.3} times what was resident after a fifth, {:.3} times what was allocated",
+        growth(|memory| memory.allocated)
+    );
+    resident
 }
 
 fn uri(number: usize) -> String {

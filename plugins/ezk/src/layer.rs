@@ -8,6 +8,7 @@ use ezk_sip_types::{Method, Name, StatusCode};
 use rollmark::core::host::Answer;
 use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
 
+use crate::answers::Answers;
 use crate::connections::Connections;
 use crate::order::Order;
 use crate::requests::Requests;
@@ -20,6 +21,7 @@ pub struct ConferencePlugin {
     reporter: Reporter,
     requests: Requests,
     order: Order,
+    answers: Answers,
 }
 
 impl ConferencePlugin {
@@ -42,6 +44,7 @@ impl ConferencePlugin {
             requests: Requests::new(port.reporter(), connections.into_flows()),
             port: Mutex::new(Some(port)),
             order: Order::default(),
+            answers: Answers::default(),
         };
         (plugin, conferences)
     }
@@ -78,6 +81,10 @@ impl Layer for ConferencePlugin {
         let Some(flow) = self.requests.flow_of(&request.tp_info) else {
             return;
         };
+        if request.tp_info.transport.is_udp() && self.answers.again(&Answers::key(&request)).await {
+            drop(request.take());
+            return;
+        }
         let neutral = convert::request(&request);
         let call_id = request.base_headers.call_id.0.to_string();
         let turn = self
@@ -98,13 +105,18 @@ impl Layer for ConferencePlugin {
         if last || answer.status == 481 {
             self.order.forget(&call_id);
         }
-        respond(endpoint, request.take(), &answer).await;
+        respond(endpoint, request.take(), &answer, &self.answers).await;
         // The plugin may end now that the answer has left.
         drop(answer);
     }
 }
 
-async fn respond(endpoint: &Endpoint, mut request: IncomingRequest, answer: &Answer) {
+async fn respond(
+    endpoint: &Endpoint,
+    mut request: IncomingRequest,
+    answer: &Answer,
+    answers: &Answers,
+) {
     let mut response = endpoint.create_response(&request, StatusCode::from(answer.status), None);
     // ezk prints From and To without port and transport; the raw text must come back as it was (RFC 3261 §8.2.6.2).
     for name in [Name::FROM, Name::TO] {
@@ -117,8 +129,17 @@ async fn respond(endpoint: &Endpoint, mut request: IncomingRequest, answer: &Ans
         let name = convert::name(&header.name);
         response.msg.headers.insert(name, header.value.as_str());
     }
-    let transaction = endpoint.create_server_tsx(&mut request);
-    if let Err(error) = transaction.respond(response).await {
+    let sent = if request.tp_info.transport.is_udp() {
+        let sent = endpoint.send_outgoing_response(&mut response).await;
+        answers.keep(Answers::key(&request), response.parts);
+        // Only now do repetitions come here; until then ezk holds them off.
+        drop(request);
+        sent.map_err(Into::into)
+    } else {
+        let transaction = endpoint.create_server_tsx(&mut request);
+        transaction.respond(response).await
+    };
+    if let Err(error) = sent {
         tracing::warn!(%error, "the answer to a NOTIFY could not be sent; the server will send it again");
     }
 }

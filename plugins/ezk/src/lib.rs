@@ -59,6 +59,7 @@
 //! # Logs
 //! This crate and `rollmark` log no identity at any level (SEC-16); ezk's own log shows whole URIs from `debug` on.
 
+mod answers;
 mod connections;
 mod convert;
 mod flow;
