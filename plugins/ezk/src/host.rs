@@ -1,5 +1,7 @@
 //! A transaction host on ezk: carries out the engine's requests and reports their responses (RFC 3261 §17.1.2).
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
@@ -38,10 +40,17 @@ pub(crate) async fn run(
                 next_hop,
             } => {
                 let (endpoint, requests) = (endpoint.clone(), requests.clone());
-                tokio::spawn(async move {
+                let mut perform = Box::pin(async move {
                     let perform = requests.perform(&endpoint, transaction, request, &next_hop);
                     perform.await;
                 });
+                // Begun here, so that requests leave in the order in which they were made, which in a dialog is that of their
+                // CSeq; what has to wait then does so by itself.
+                let waits =
+                    poll_fn(|context| Poll::Ready(perform.as_mut().poll(context).is_pending()));
+                if waits.await {
+                    tokio::spawn(perform);
+                }
             }
             // A transaction host is asked for nothing else.
             other => tracing::error!(action = ?Redacted(&other), "unexpected action"),
