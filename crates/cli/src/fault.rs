@@ -1,5 +1,6 @@
 //! What can go wrong on the command line, one line each: what happened, where, what to do.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rollmark::core::digest::{Credentials, Secret};
@@ -8,7 +9,7 @@ use rollmark::core::subscription::EndReason;
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("the password file {path} cannot be read: {error}; its first line must be the password", path = .path.display())]
+    #[error("the password file {path} cannot be used: {error}; its first line must be the password", path = .path.display())]
     Password {
         path: PathBuf,
         error: std::io::Error,
@@ -75,13 +76,28 @@ pub(crate) fn credentials(
     }))
 }
 
+/// A larger password file holds no password.
+const MAX_PASSWORD_FILE: u64 = 64 << 10;
+
 /// Reads the first line of a password file.
 fn password(path: &Path) -> Result<Secret, Fault> {
-    let text = std::fs::read_to_string(path).map_err(|error| Fault::Password {
+    let refused = |error| Fault::Password {
         path: path.to_owned(),
         error,
-    })?;
-    Ok(Secret::from(text.lines().next().unwrap_or("")))
+    };
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_PASSWORD_FILE).read_to_string(&mut text))
+        .map_err(refused)?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(refused(std::io::Error::other("its first line is empty")));
+    }
+    if line.contains(char::is_control) {
+        let why = "its first line has control characters";
+        return Err(refused(std::io::Error::other(why)));
+    }
+    Ok(Secret::from(line))
 }
 
 /// Where a subscription was going.

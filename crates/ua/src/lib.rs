@@ -56,7 +56,7 @@ pub enum StartError {
         error: std::io::Error,
     },
     /// No socket.
-    #[error("no UDP socket on {address}: {error}")]
+    #[error("no UDP socket on {address}: {error}; check the machine's network")]
     Bind {
         /// Where.
         address: SocketAddr,

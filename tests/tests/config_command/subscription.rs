@@ -1,9 +1,11 @@
 //! Settings of the subscription, as a server sees them that is scripted here.
 
+use std::io::{self, BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rollmark_tests::watch::Watch;
+use rollmark_tests::watch::{Watch, binary};
 use serde_json::Value;
 
 use crate::{Configured, document, users};
@@ -128,6 +130,10 @@ impl Server {
 
     /// A NOTIFY in the dialog of that SUBSCRIBE.
     fn notify(&self, subscribe: &Request, cseq: u32, more: &str, body: &str) {
+        self.notify_state(subscribe, cseq, "active;expires=3600", more, body);
+    }
+
+    fn notify_state(&self, subscribe: &Request, cseq: u32, state: &str, more: &str, body: &str) {
         let here = self.addr();
         let target = subscribe.one("Contact");
         let target = target.split(['<', '>']).nth(1).unwrap_or(target);
@@ -142,7 +148,7 @@ impl Server {
         let text = format!(
             "NOTIFY {target} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{cseq}x\r\nMax-Forwards: 70\r\n\
              From: {from}{tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} NOTIFY\r\nContact: <sip:{here}>\r\n\
-             Event: conference\r\nSubscription-State: active;expires=3600\r\n{more}\
+             Event: conference\r\nSubscription-State: {state}\r\n{more}\
              Content-Type: application/conference-info+xml\r\nContent-Length: {length}\r\n\r\n{body}"
         );
         self.socket
@@ -370,4 +376,45 @@ fn the_conference_may_stand_in_the_file() {
         outcome.events.iter().all(conference) && outcome.status == Some(1),
         "{outcome:?}"
     );
+}
+
+/// CLI contract, SUB-66: whoever reads the events goes away, as `head` does: the subscription is ended properly, and nothing is said.
+#[test]
+fn a_reader_that_goes_away_ends_the_subscription() {
+    for json in [true, false] {
+        let mut server = Server::new();
+        let configured = server.settings("");
+        let mut command = Command::new(binary());
+        command.args(["watch", ROOM, "--config", &configured.config()]);
+        command.args(json.then_some("--json"));
+        let piped = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null());
+        let mut child = piped.spawn().expect("rollmark runs");
+        let request = server.request();
+        server.accept(&request, 3600);
+        server.notify(&request, 1, "", &document(&users(&["sip:bob@example.org"])));
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let shows = |line: io::Result<String>| line.expect("UTF-8").contains("sip:bob@example.org");
+        assert!(lines.by_ref().any(shows), "the roster is shown");
+        drop(lines);
+        // The next line finds nobody.
+        let joined = document(&users(&["sip:carol@example.org"]))
+            .replace("state='full' version='1'", "state='partial' version='2'")
+            .replace("<users>", "<users state='partial'>");
+        server.notify(&request, 2, "", &joined);
+        let end = server.request();
+        assert_eq!(
+            (end.method(), end.one("Expires")),
+            ("SUBSCRIBE", "0"),
+            "{}",
+            end.text
+        );
+        server.accept(&end, 0);
+        server.notify_state(&request, 3, "terminated;reason=timeout", "", "");
+        let ended = child.wait_with_output().expect("an end");
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert!(ended.stderr.is_empty(), "{ended:?}");
+    }
 }

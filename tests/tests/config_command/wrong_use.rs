@@ -88,3 +88,60 @@ fn a_pipe_that_closes_is_no_failure() {
         assert_eq!(child.wait().expect("an end").code(), Some(0), "{args:?}");
     }
 }
+
+/// Files that a command is told of and cannot use: one line each, with what to do; nothing is sent to anybody.
+#[test]
+fn files_that_cannot_be_used_are_told() {
+    let configured =
+        Configured::new("as = 'sip:alice@example.org'\nserver = '127.0.0.1:1'\ntransport = 'tcp'")
+            .with("empty", "")
+            .with("text", "nothing of use\n");
+    let file = |name: &str| configured.path(name).display().to_string();
+    let (empty, text, folder) = (file("empty"), file("text"), file(""));
+    let password = ["--user", "alice", "--password-file"];
+    let aka = ["--user", "alice@example.org", "--aka-file"];
+    let cases: [(&[&str], &str, &str); 8] = [
+        (
+            &password,
+            "/nowhere",
+            "the password file /nowhere cannot be used: No such file",
+        ),
+        (
+            &password,
+            &empty,
+            "its first line is empty; its first line must be the password",
+        ),
+        (&password, &folder, "cannot be used: Is a directory"),
+        (
+            &password,
+            "/dev/zero",
+            "its first line has control characters",
+        ),
+        (
+            &aka,
+            "/nowhere",
+            "the AKA file /nowhere cannot be read: No such file",
+        ),
+        (&aka, &text, "line 1 of the AKA file"),
+        (
+            &["--transport", "tls", "--ca"],
+            &text,
+            "no usable certificate; give a PEM file with certificates",
+        ),
+        (
+            &["--xcap-root", "https://127.0.0.1:1", "--xcap-ca"],
+            "/nowhere",
+            "the CA file /nowhere cannot be read: No such file",
+        ),
+    ];
+    for (options, name, line) in cases {
+        let args = [&["watch", "sip:room@example.org"], options, &[name]].concat();
+        let output = configured.run(&args);
+        let told = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+        assert!(
+            told.lines().count() == 1 && told.contains(line),
+            "{args:?}: {told}"
+        );
+    }
+}

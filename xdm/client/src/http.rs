@@ -43,7 +43,7 @@ impl Default for HttpSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// The CA file cannot be read.
-    #[error("the CA file {} cannot be read: {source}", path.display())]
+    #[error("the CA file {} cannot be read: {source}; give a PEM file with certificates", path.display())]
     CaFile {
         /// The file.
         path: PathBuf,

@@ -34,7 +34,9 @@ pub enum Fault {
     )]
     Sequence,
     /// The nonce is not RAND and AUTN.
-    #[error("the challenge names AKA, but its nonce is no AKA challenge")]
+    #[error(
+        "the challenge names AKA, but its nonce is no AKA challenge; the registrar must be set right, or asked with a password"
+    )]
     Challenge,
     /// 3xx is not followed: it would lead around the P-CSCF.
     #[error(
@@ -42,10 +44,14 @@ pub enum Fault {
     )]
     Redirected(u16),
     /// 423 again, or without a usable minimum.
-    #[error("the registrar wants a longer registration than it says itself (423)")]
+    #[error(
+        "the registrar wants a longer registration than it says itself (423); it must be set right"
+    )]
     IntervalTooBrief,
     /// 420.
-    #[error("the registrar does not know the extension {0:?} (420)")]
+    #[error(
+        "the registrar does not know the extension {0:?} (420); it must be set right, or another one used"
+    )]
     Extension(String),
     /// 421, 494, or an AKA challenge without Security-Server after one was asked for.
     #[error(
@@ -58,10 +64,12 @@ pub enum Fault {
     )]
     AgreementChanged,
     /// A 2xx that leaves no binding.
-    #[error("the registrar accepted, but keeps no binding of this user agent")]
+    #[error(
+        "the registrar accepted, but keeps no binding of this user agent; it must be set right, or the identity checked"
+    )]
     NoBinding,
     /// 408, 5xx, or another answer with Retry-After.
-    #[error("the registrar cannot do it now ({status} {reason})")]
+    #[error("the registrar cannot do it now ({status} {reason}), but may do so later")]
     Unavailable {
         /// Status code.
         status: u16,
@@ -79,7 +87,7 @@ pub enum Fault {
     )]
     Unreachable,
     /// The life was over before a new answer came.
-    #[error("the registration lapsed before it could be renewed")]
+    #[error("the registration lapsed before it could be renewed; check the network and the server")]
     Lapsed,
     /// The sequence number could not be kept.
     #[error("{0}")]

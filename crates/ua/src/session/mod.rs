@@ -41,7 +41,9 @@ const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, UPDATE, OPTIONS, NOTIFY";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The focus, or a proxy before it, said no.
-    #[error("the conference does not let you in: {status} {reason}")]
+    #[error(
+        "the conference does not let you in: {status} {reason}; check its URI and your identity, or ask its owner"
+    )]
     Refused {
         /// Its status code.
         status: u16,
@@ -52,7 +54,7 @@ pub enum Fault {
     #[error("the server wants a user name and a password; give both")]
     NoSecret,
     /// The answer to its challenge was refused.
-    #[error("the server does not accept the password")]
+    #[error("the server does not accept the password; check the user name and the password")]
     WrongSecret,
     /// A 2xx that makes no dialog: without Contact or To tag (RFC 3261 §12.1).
     #[error(
@@ -60,7 +62,9 @@ pub enum Fault {
     )]
     NoContact,
     /// The accepted INVITE has no MSRP stream (RFC 4975 §8).
-    #[error("the server let you in without a stream for messages; this is no IM conference")]
+    #[error(
+        "the server let you in without a stream for messages, so this is no IM conference; check its URI"
+    )]
     NoMessages,
     /// No final response in time; the INVITE was cancelled.
     #[error("the conference did not answer in time; check the server, or try again")]

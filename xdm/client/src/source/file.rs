@@ -46,7 +46,7 @@ impl Stamp {
 /// Why a file gave no list.
 #[derive(Debug, thiserror::Error)]
 enum ReadError {
-    #[error("the block list {} cannot be read: {source}", path.display())]
+    #[error("the block list {} cannot be read: {source}; check its name, and that you may read it", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{}: {source}", path.display())]
     Content { path: PathBuf, source: FileError },
