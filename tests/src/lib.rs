@@ -8,7 +8,7 @@
 //!
 //! [`world`] is a simulated one: the engine between a network, a notifier and a clock that are all made up.
 //!
-//! [`hostile`] is a server that means no good.
+//! [`hostile`] is a server that means no good; [`scripted`] one whose answers the test writes, over UDP, TCP and TLS.
 //!
 //! [`fuzzing`] holds what the fuzz targets in `fuzz/` check, so that `tests/fuzz_short.rs` checks the same.
 
@@ -23,6 +23,7 @@ pub mod lab;
 pub mod pcscf;
 pub mod process;
 pub mod roster;
+pub mod scripted;
 pub mod session;
 pub mod sipp;
 pub mod tmux;

@@ -62,6 +62,8 @@
 mod answers;
 mod connections;
 mod convert;
+#[cfg(test)]
+mod dns_tests;
 mod flow;
 mod flows;
 mod host;

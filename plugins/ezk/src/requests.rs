@@ -177,6 +177,11 @@ impl Requests {
         Some(self.flows.of(&message.transport, message.source))
     }
 
+    #[cfg(test)]
+    pub(crate) async fn forget(&self, next_hop: &str) {
+        self.flows.forget(next_hop).await;
+    }
+
     pub(crate) async fn flow(
         &self,
         endpoint: &Endpoint,
