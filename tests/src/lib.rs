@@ -22,6 +22,7 @@ pub mod kit;
 pub mod lab;
 pub mod pcscf;
 pub mod process;
+pub mod replaced;
 pub mod roster;
 pub mod scripted;
 pub mod session;

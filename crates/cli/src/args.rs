@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Match(Match),
     /// Says what the rules of a common-policy document come to for each URI, and why
     Rules(Rules),
+    /// Plays a recording again, by its own clock: the event stream of the run
+    Replay(crate::replay::Replay),
     /// Prints a commented configuration file with every option
     Config,
     /// Prints what makes a shell complete commands, options and files
@@ -54,6 +56,8 @@ pub(crate) struct Demo {
     /// Seconds between two steps of the script
     #[arg(long, value_name = "SECONDS", default_value_t = 0.8, value_parser = pace)]
     pub(crate) pace: f64,
+    #[command(flatten)]
+    pub(crate) record: crate::record::Record,
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,
@@ -95,6 +99,8 @@ pub(crate) struct Watch {
     /// Enter the IM session first and watch the focus that answers; leave it at the end
     #[arg(long, requires = "identity", conflicts_with = "anonymous")]
     pub(crate) join: bool,
+    #[command(flatten)]
+    pub(crate) record: crate::record::Record,
     /// One JSON object a line on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use crate::args::{Demo, DemoMode};
 use crate::documents;
 use crate::fault::{Fault, Place};
+use crate::record::{self, Recording};
 use crate::screen::edit::{self, Lists};
 use crate::show::Show;
 use crate::source::{self, FirstNews, Xdms, XdmsInUse};
@@ -61,6 +62,13 @@ fn failed<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Fault {
 
 /// Runs the command.
 pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
+    let recording = args.record.start()?;
+    let outcome = run_recorded(args, recording.as_ref()).await;
+    Recording::end(recording).await;
+    outcome
+}
+
+async fn run_recorded(args: &Demo, recording: Option<&Recording>) -> Result<(), Fault> {
     let pace = Duration::from_secs_f64(args.pace);
     crate::stop::listen();
     let (show, wishes) = Show::new(args.json, args.plain, ROOM);
@@ -105,15 +113,13 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
     if is_ims {
         account.profile = Box::new(rollmark::Ims::default());
     }
-    let agent = UserAgent::start(
-        Settings {
-            server: Some(link.addr().to_string()),
-            transport: Transport::Udp,
-            ca: None,
-        },
-        account,
-    )
-    .await?;
+    let settings = Settings {
+        server: Some(link.addr().to_string()),
+        transport: Transport::Udp,
+        ca: None,
+    };
+    let recorder = recording.map(Recording::recorder);
+    let agent = record::agent(settings, account, recorder).await?;
     let conferences = &agent.conferences;
     let registering = match is_ims {
         true => Some(registered(&agent).await?),
@@ -129,6 +135,7 @@ pub(crate) async fn run(args: &Demo) -> Result<(), Fault> {
         reading: Reading::default(),
         ims: is_ims,
         cache: None,
+        recorder: recorder.cloned(),
         only_lists: true,
     };
     let (sources, followed, in_use) = source::xdms(&list, &mut news)?;

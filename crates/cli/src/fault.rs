@@ -28,6 +28,12 @@ pub(crate) enum Fault {
         path: PathBuf,
         error: std::io::Error,
     },
+    #[error("the recording {path} cannot be {done}: {error}", path = .path.display())]
+    Recording {
+        path: PathBuf,
+        done: &'static str,
+        error: String,
+    },
     #[error("XCAP: {0}")]
     Xcap(String),
     #[error("block list: {0}")]

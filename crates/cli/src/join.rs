@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rollmark::core::digest::Credentials;
 use rollmark::core::profile::{Ims, Plain, Profile};
+use rollmark::record::Recorder;
 use rollmark::{Conference, Conferences, Registration, Session};
 use rollmark_ua::UserAgent;
 use rollmark_ua::session::{Caller, Fault as SessionFault};
@@ -26,6 +27,8 @@ pub(crate) struct As<'a> {
     pub(crate) credentials: Option<Credentials>,
     pub(crate) registration: &'a Registration,
     pub(crate) ims: bool,
+    /// Who records the run.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// What the focus does with a session.

@@ -12,7 +12,9 @@ mod matching;
 mod offline;
 mod offline_text;
 mod options;
+mod record;
 mod registration;
+mod replay;
 mod rules;
 mod screen;
 mod show;
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Watch(watch) => watch::run(&watch).await,
         Command::Roster(roster) => offline::run(&roster).await,
         Command::Rules(rules) => rules::run(&rules),
+        Command::Replay(replay) => replay::run(&replay),
         Command::Match(pair) => matching::run(&pair),
         Command::Config => show::outcome(&config::sample::text()),
         Command::Completions(completions) => generate::completions(&completions),

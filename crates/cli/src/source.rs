@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollmark::core::digest::Credentials;
+use rollmark::record::Recorder;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
 use rollmark_xdm::edit::{Change, EditError, Edited, edit_xdms};
@@ -140,6 +141,8 @@ pub(crate) struct Xdms<'a> {
     pub(crate) ims: bool,
     /// Where lists are kept from one run to the next.
     pub(crate) cache: Option<&'a std::path::Path>,
+    /// Who records what is asked of it.
+    pub(crate) recorder: Option<Recorder>,
     /// Only resource-lists, which is what a demo plays with.
     pub(crate) only_lists: bool,
 }
@@ -163,6 +166,7 @@ impl Xdms<'_> {
     fn reach(&self) -> Result<(Connection, Vec<XdmsSource>), Fault> {
         let root = XcapRoot::parse(self.root).map_err(|fault| Fault::Xcap(fault.to_string()))?;
         let http = Http::new(&self.http).map_err(|fault| Fault::Xcap(fault.to_string()))?;
+        let http = crate::record::observed(http, self.recorder.as_ref());
         let client = Settings {
             credentials: self.credentials.clone(),
             intended_identity: self.ims.then(|| self.xui.to_owned()),

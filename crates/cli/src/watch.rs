@@ -6,13 +6,14 @@ use std::time::Duration;
 use rollmark::core::profile::Mode as CoreMode;
 use rollmark::core::subscription::{EndReason, Shown};
 use rollmark::{Conference, Conferences, What};
-use rollmark_ua::{Feeding, UserAgent};
+use rollmark_ua::Feeding;
 use tokio::sync::mpsc;
 
 use crate::args::{Mode, Watch};
 use crate::documents;
 use crate::fault::{self, Fault, Place};
 use crate::join::{self, As, Call};
+use crate::record::{self, Recording};
 use crate::registration::{self, Outcome, Registered};
 use crate::screen::Edit;
 use crate::screen::edit::{self, Lists};
@@ -28,6 +29,13 @@ const NOBODY: &str = "sip:anonymous@anonymous.invalid";
 
 /// Runs the command.
 pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
+    let recording = args.record.start()?;
+    let outcome = run_recorded(args, recording.as_ref()).await;
+    Recording::end(recording).await;
+    outcome
+}
+
+async fn run_recorded(args: &Watch, recording: Option<&Recording>) -> Result<(), Fault> {
     let identity = args.account.identity.as_deref().unwrap_or(NOBODY);
     let password = args.account.credentials()?;
     let mode = registration::mode(&args.account);
@@ -39,13 +47,14 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         account.subscription.expires = args.expires;
         account
     };
+    let recorder = recording.map(Recording::recorder);
     stop::listen();
     let (show, wishes) = Show::new(args.json, args.plain, &args.conference);
     let (switches, edits) = wishes.map(|wishes| (wishes.switches, wishes.edits)).unzip();
     let mut triggers = Triggers::new(args.json, switches);
     let sight = Sight { show, edits };
     let agent = tokio::select! {
-        agent = UserAgent::start(args.account.agent(), account(identity)) => agent?,
+        agent = record::agent(args.account.agent(), account(identity), recorder) => agent?,
         () = stop::wanted() => return Ok(()),
     };
     let plain_facts = match &args.account.sip_server {
@@ -61,6 +70,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         credentials: password.clone(),
         registration: &plain_facts,
         ims: false,
+        recorder: recorder.cloned(),
     };
     if !registration::is_asked_for(&args.account) {
         return watch(args, plain, &agent.conferences, None, &mut triggers, sight).await;
@@ -96,6 +106,7 @@ pub(crate) async fn run(args: &Watch) -> Result<(), Fault> {
         credentials: password.clone(),
         registration: &facts,
         ims: registered.is_ims(),
+        recorder: recorder.cloned(),
     };
     let registered = Some((registered, feeding));
     watch(args, who, &conferences, registered, &mut triggers, sight).await
@@ -170,6 +181,7 @@ async fn watch_switching<'a>(
             reading: args.lists.anchors.reading(),
             ims,
             cache: args.lists.xcap_cache.as_deref(),
+            recorder: who.recorder.clone(),
             only_lists: false,
         };
         let (sources, followed, in_use) = source::xdms(&xdms, &mut news)?;

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::documents::Documents;
 use crate::driver::{self, Command};
 use crate::port::Port;
+use crate::record::Recorder;
 use crate::session::Session;
 use crate::source::BlockListSource;
 
@@ -57,8 +58,30 @@ impl Conferences {
     /// Outside a tokio runtime, and when the system has no source of randomness.
     #[must_use]
     pub fn start(capabilities: Capabilities, account: AccountSettings) -> (Self, Port) {
+        Self::begin(capabilities, account, None)
+    }
+
+    /// The same, recorded from the start: what goes into the plugin and what comes of it is given as lines
+    /// ([`crate::record`]). A recorder that has recorded a plugin already records nothing more.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_recorded(
+        capabilities: Capabilities,
+        account: AccountSettings,
+        recorder: &Recorder,
+    ) -> (Self, Port) {
+        Self::begin(capabilities, account, Some(recorder.clone()))
+    }
+
+    fn begin(
+        capabilities: Capabilities,
+        account: AccountSettings,
+        recorder: Option<Recorder>,
+    ) -> (Self, Port) {
         let (commands, inbox) = mpsc::unbounded_channel();
-        let (port, account) = driver::start(capabilities, account, inbox);
+        let (port, account) = driver::start(capabilities, account, inbox, recorder);
         (Self { commands, account }, port)
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use rollmark_core::account::{AccountId, AccountSettings};
 use rollmark_core::blocklist::Update;
-use rollmark_core::engine::{Engine, WatchError, WatchId, What};
+use rollmark_core::engine::{WatchError, WatchId, What};
 use rollmark_core::host::{Action, Answer, Capabilities, Fact, Trouble};
 use rollmark_core::profile::{Profile, Registration};
 use rollmark_core::registration::check_access_network;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::conferences::Event;
 use crate::meter::Meter;
 use crate::port::{Answering, Port, Report, Reporter};
+use crate::record::{Driven, Recorder};
 use crate::redact::Redacted;
 use crate::source::BlockListSource;
 
@@ -60,6 +61,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 struct Consumer {
     uri: Arc<str>,
+    /// Follows documents, no conference.
+    documents: bool,
     /// One of several for the same conference: what ends it for this one alone.
     session: Option<SessionId>,
     events: mpsc::Sender<Event>,
@@ -67,6 +70,17 @@ struct Consumer {
 }
 
 impl Consumer {
+    /// For a recording.
+    fn named(&self, id: WatchId) -> (WatchId, &str, bool) {
+        (id, &self.uri, self.documents)
+    }
+
+    /// Whether [`Consumer::tell`] will queue it.
+    fn takes(&self, what: &What) -> bool {
+        let misses = self.lagged.load(Ordering::Acquire) && !matches!(what, What::Ended { .. });
+        !misses && self.events.capacity() > 0
+    }
+
     /// Queues an event; a full queue means a fresh roster later, never a wait (SUB-32).
     fn tell(&self, at: Duration, what: What) {
         let event = Event {
@@ -94,7 +108,7 @@ impl Consumer {
 }
 
 struct Driver {
-    engine: Engine,
+    engine: Driven,
     started: Instant,
     actions: mpsc::UnboundedSender<Action>,
     /// Several only of a conference that sessions share.
@@ -117,12 +131,13 @@ pub(crate) fn start(
     capabilities: Capabilities,
     account: AccountSettings,
     commands: mpsc::UnboundedReceiver<Command>,
+    recorder: Option<Recorder>,
 ) -> (Port, AccountId) {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).expect("the system gives no randomness");
-    let mut engine = Engine::new(capabilities, seed);
+    let mut engine = Driven::new(capabilities, seed, recorder);
     engine.set_wall_time(Duration::ZERO, wall_time());
-    let account = engine.add_account(account, Registration::default());
+    let account = engine.add_account(Duration::ZERO, account, Registration::default());
     let (actions, action_inbox) = mpsc::unbounded_channel();
     let (reports, report_inbox) = mpsc::unbounded_channel();
     let driver = Driver {
@@ -168,6 +183,9 @@ impl Drop for Driver {
         for feed in &self.feeds {
             feed.abort();
         }
+        if let Some(recorder) = self.engine.recorder() {
+            recorder.finish();
+        }
     }
 }
 
@@ -188,7 +206,11 @@ impl Driver {
                     return;
                 }
             }
-            let wake = self.engine.poll_timeout().map(|at| self.started + at);
+            let wake = self.engine.poll_timeout();
+            if let Some(recorder) = self.engine.recorder() {
+                recorder.wake(self.now(), wake);
+            }
+            let wake = wake.map(|at| self.started + at);
             let sleep = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -229,11 +251,13 @@ impl Driver {
         let now = self.now();
         match command {
             Command::AddAccount(settings, reply) => {
-                let account = self.engine.add_account(*settings, Registration::default());
+                let account = self
+                    .engine
+                    .add_account(now, *settings, Registration::default());
                 let _ = reply.send(account);
             }
             Command::AddSource(account, name, feed) => {
-                self.engine.add_source(account, &name);
+                self.engine.add_source(now, account, &name);
                 self.feeds.push(feed);
             }
             Command::BlockList(account, source, update) => {
@@ -245,7 +269,7 @@ impl Driver {
                     self.engine.set_wall_time(now, wall_time());
                 }
                 self.meter.block_list(update.state);
-                self.engine.handle_block_list(account, &source, update);
+                self.engine.handle_block_list(now, account, &source, update);
             }
             Command::Documents(id, documents, reply) => {
                 let _ = reply.send(self.engine.set_documents(now, id, &documents));
@@ -286,6 +310,7 @@ impl Driver {
                     self.meter.subscribed(id, false);
                     let consumer = Consumer {
                         uri: Arc::from(self.engine.target(id).unwrap_or(&session.identity)),
+                        documents: false,
                         session: Some(session.id),
                         events,
                         lagged,
@@ -316,14 +341,15 @@ impl Driver {
                 reply,
             } => {
                 let of_documents = documents.is_some();
-                let result = match documents {
-                    Some(documents) => self.engine.watch_documents(now, account, &uri, &documents),
+                let result = match &documents {
+                    Some(documents) => self.engine.watch_documents(now, account, &uri, documents),
                     None => self.engine.watch(now, account, &uri),
                 };
                 if let Ok(id) = result {
                     self.meter.subscribed(id, of_documents);
                     let consumer = Consumer {
                         uri: Arc::from(uri),
+                        documents: of_documents,
                         session: None,
                         events,
                         lagged,
@@ -372,7 +398,8 @@ impl Driver {
     }
 
     fn drain(&mut self) {
-        while let Some(action) = self.engine.poll_action() {
+        let at = self.now();
+        while let Some(action) = self.engine.poll_action(at) {
             if let Action::Register { account, trouble } = action {
                 self.ask_to_register(account, trouble);
                 continue;
@@ -381,7 +408,6 @@ impl Driver {
             let _ = self.actions.send(action);
         }
         self.meter.counted(self.engine.counts());
-        let at = self.now();
         while let Some(event) = self.engine.poll_event() {
             let id = event.watch;
             self.meter.told(id, &event.what);
@@ -394,7 +420,7 @@ impl Driver {
                         consumer.uri = uri.into();
                     }
                 }
-                tell_all(consumers, at, event.what);
+                tell_all(consumers, at, event, self.engine.recorder());
             }
         }
         if self.unanswered > 0 {
@@ -403,9 +429,9 @@ impl Driver {
         for event in std::mem::take(&mut self.ended) {
             let id = event.watch;
             if let Some(consumers) = self.consumers.remove(&id) {
-                tell_all(&consumers, at, event.what);
+                tell_all(&consumers, at, event, self.engine.recorder());
             }
-            self.engine.remove(id);
+            self.engine.remove(at, id);
         }
     }
 
@@ -426,11 +452,14 @@ impl Driver {
         let consumers = self.consumers.get(&id).into_iter().flatten();
         for consumer in consumers.filter(|consumer| consumer.lagged.load(Ordering::Acquire)) {
             consumer.lagged.store(false, Ordering::Release);
-            if let Some(state) = self.engine.state(id) {
-                consumer.tell(at, What::State(state));
-            }
-            if let Some(roster) = self.engine.roster(id) {
-                consumer.tell(at, What::Roster(roster.rows().collect()));
+            let state = self.engine.state(id).map(What::State);
+            let roster = self.engine.roster(id);
+            let roster = roster.map(|roster| What::Roster(roster.rows().collect()));
+            for what in state.into_iter().chain(roster) {
+                if let Some(recorder) = self.engine.recorder() {
+                    recorder.told(at, consumer.named(id), (&what, "again"));
+                }
+                consumer.tell(at, what);
             }
         }
     }
@@ -447,8 +476,19 @@ impl Driver {
     }
 }
 
-/// Tells each consumer; the only one of nearly every conference gets the event itself.
-fn tell_all(consumers: &[Consumer], at: Duration, what: What) {
+/// Tells each consumer; the only one of nearly every conference gets the event itself. A recording has what the first one is
+/// told.
+fn tell_all(
+    consumers: &[Consumer],
+    at: Duration,
+    event: rollmark_core::engine::Event,
+    recorder: Option<&Recorder>,
+) {
+    let rollmark_core::engine::Event { watch, what } = event;
+    if let (Some(recorder), Some(first)) = (recorder, consumers.first()) {
+        let how = if first.takes(&what) { "told" } else { "lost" };
+        recorder.told(at, first.named(watch), (&what, how));
+    }
     if let Some((last, others)) = consumers.split_last() {
         for consumer in others {
             consumer.tell(at, what.clone());

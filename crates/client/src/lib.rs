@@ -49,6 +49,7 @@ mod meter;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod port;
+pub mod record;
 mod redact;
 mod session;
 mod source;

@@ -23,7 +23,7 @@ pub const MAX_LEARNT_SERVERS: usize = 256;
 
 /// Names an account of an engine; the default names none.
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId(pub(crate) u32);
+pub struct AccountId(pub u32);
 
 /// What an account can be set to.
 #[derive(Debug)]

@@ -135,7 +135,7 @@ const COMPACT: [(&str, &str); 20] = [
     ("y", "identity"),
 ];
 
-fn long_name(name: &str) -> &str {
+pub(crate) fn long_name(name: &str) -> &str {
     if name.len() == 1 {
         for (compact, long) in COMPACT {
             if name.eq_ignore_ascii_case(compact) {

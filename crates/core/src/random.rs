@@ -7,12 +7,17 @@ use core::time::Duration;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
 
-/// Generator of tags, Call-IDs, cnonces and jitter.
+/// Generator of tags, Call-IDs, cnonces and jitter. Names follow from the whole seed, jitter from its second half alone: a
+/// recording that must not show the names of a run keeps its times with another first half ([`crate::record::Redactor`]).
 #[derive(Debug)]
-pub(crate) struct Random(ChaCha12Rng);
+pub(crate) struct Random {
+    names: ChaCha12Rng,
+    jitter: ChaCha12Rng,
+    drawn: u64,
+}
 
 /// An unguessable name: a tag, a Call-ID, a cnonce. 96 bits, above the 64 that SEC-01 advises; written as 24 hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Token([u8; 12]);
 
 impl Token {
@@ -43,15 +48,31 @@ impl fmt::Display for Token {
 }
 
 impl Random {
+    /// Octets of the seed that only names follow from.
+    pub(crate) const NAMES_HALF: usize = 16;
+
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self(ChaCha12Rng::from_seed(seed))
+        let mut half = seed;
+        let (first, _) = half.split_at_mut(Self::NAMES_HALF);
+        first.fill(0);
+        Self {
+            names: ChaCha12Rng::from_seed(seed),
+            jitter: ChaCha12Rng::from_seed(half),
+            drawn: 0,
+        }
+    }
+
+    /// How many names were drawn.
+    pub(crate) fn drawn(&self) -> u64 {
+        self.drawn
     }
 
     /// A token never used before.
     pub(crate) fn name(&mut self) -> Token {
+        self.drawn += 1;
         let mut token = [0; 12];
         for word in token.chunks_exact_mut(4) {
-            word.copy_from_slice(&self.0.next_u32().to_le_bytes());
+            word.copy_from_slice(&self.names.next_u32().to_le_bytes());
         }
         Token(token)
     }
@@ -64,7 +85,7 @@ impl Random {
     /// The duration shortened by up to `percent` per cent.
     pub(crate) fn shorten(&mut self, duration: Duration, percent: u32) -> Duration {
         // In whole numbers, so that every machine computes the same.
-        let share = u128::from(self.0.next_u32()) * u128::from(percent.min(100));
+        let share = u128::from(self.jitter.next_u32()) * u128::from(percent.min(100));
         let cut = duration.as_nanos().saturating_mul(share) / (100u128 << 32);
         duration.saturating_sub(Duration::from_nanos(u64::try_from(cut).unwrap_or(u64::MAX)))
     }
@@ -81,6 +102,19 @@ mod tests {
         assert_eq!(first.len(), 24);
         assert_eq!(first, b.token());
         assert_ne!(first, a.token());
+    }
+
+    #[test]
+    fn the_first_half_of_the_seed_changes_names_and_no_jitter() {
+        let mut other = [7; 32];
+        other[..Random::NAMES_HALF].fill(9);
+        let (mut a, mut b) = (Random::new([7; 32]), Random::new(other));
+        assert_ne!(a.token(), b.token());
+        let d = Duration::from_secs(100);
+        for _ in 0..10 {
+            assert_eq!(a.shorten(d, 10), b.shorten(d, 10));
+        }
+        assert_eq!(a.drawn(), 1);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use ezk_sip_core::Endpoint;
 use rollmark::core::host::SendFailure;
+use rollmark::record::Recorder;
 use rollmark::{Account, Conferences, Registration};
 use rollmark_ezk::{ConferencePlugin, Connections, Requests};
 use tokio::sync::mpsc;
@@ -87,6 +88,26 @@ impl UserAgent {
     /// # Errors
     /// When the server's name, a socket or the TLS set-up fails.
     pub async fn start(settings: Settings, account: Account) -> Result<Self, StartError> {
+        Self::begin(settings, account, None).await
+    }
+
+    /// The same, with its plugin recorded from the start ([`Conferences::start_recorded`]).
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_recorded(
+        settings: Settings,
+        account: Account,
+        recorder: &Recorder,
+    ) -> Result<Self, StartError> {
+        Self::begin(settings, account, Some(recorder)).await
+    }
+
+    async fn begin(
+        settings: Settings,
+        account: Account,
+        recorder: Option<&Recorder>,
+    ) -> Result<Self, StartError> {
         let address = SocketAddr::new(local_ip(settings.server.as_deref()).await?, 0);
         let mut builder = Endpoint::builder();
         if let Some(resolver) = dns::without_dns() {
@@ -100,7 +121,10 @@ impl UserAgent {
         if settings.transport == Transport::Tls {
             connections = connections.tls(tls::connector(settings.ca.as_deref())?);
         }
-        let (plugin, conferences) = ConferencePlugin::with_connections(account, connections);
+        let (plugin, conferences) = match recorder {
+            Some(recorder) => ConferencePlugin::recorded(account, connections, recorder),
+            None => ConferencePlugin::with_connections(account, connections),
+        };
         let requests = plugin.requests();
         builder.add_layer(plugin);
         let sessions = Arc::<Table>::default();

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use ezk_sip_core::{Endpoint, EndpointBuilder, IncomingRequest, Layer, MayTake};
 use ezk_sip_types::{Method, Name, StatusCode};
 use rollmark::core::host::Answer;
+use rollmark::record::Recorder;
 use rollmark::{Account, Capabilities, Conferences, Port, Reporter};
 
 use crate::answers::Answers;
@@ -24,6 +25,12 @@ pub struct ConferencePlugin {
     answers: Answers,
 }
 
+/// Every message is a task of its own in ezk.
+const CAPABILITIES: Capabilities = Capabilities {
+    keeps_order: false,
+    ..Capabilities::TRANSACTION
+};
+
 impl ConferencePlugin {
     /// The plugin and its handle, for one account. Must be called on the tokio runtime that the endpoint runs on.
     #[must_use]
@@ -34,19 +41,29 @@ impl ConferencePlugin {
     /// The same with TLS, with a DNS resolver, or over the endpoint's own connections.
     #[must_use]
     pub fn with_connections(account: Account, connections: Connections) -> (Self, Conferences) {
-        let capabilities = Capabilities {
-            keeps_order: false,
-            ..Capabilities::TRANSACTION
-        };
-        let (conferences, port) = Conferences::start(capabilities, account);
-        let plugin = Self {
+        let (conferences, port) = Conferences::start(CAPABILITIES, account);
+        (Self::with(port, connections), conferences)
+    }
+
+    /// The same, recorded from the start ([`Conferences::start_recorded`]).
+    #[must_use]
+    pub fn recorded(
+        account: Account,
+        connections: Connections,
+        recorder: &Recorder,
+    ) -> (Self, Conferences) {
+        let (conferences, port) = Conferences::start_recorded(CAPABILITIES, account, recorder);
+        (Self::with(port, connections), conferences)
+    }
+
+    fn with(port: Port, connections: Connections) -> Self {
+        Self {
             reporter: port.reporter(),
             requests: Requests::new(port.reporter(), connections.into_flows()),
             port: Mutex::new(Some(port)),
             order: Order::default(),
             answers: Answers::default(),
-        };
-        (plugin, conferences)
+        }
     }
 
     /// For requests of the host's own, over the connections that the plugin uses: what is registered over them is where

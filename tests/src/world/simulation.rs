@@ -13,7 +13,7 @@ use rollmark_core::header::{self, Address};
 use rollmark_core::host::{Action, Capabilities, Fact, SendFailure, TransactionId};
 use rollmark_core::message::{Headers, Request, Response};
 use rollmark_core::profile::{Ims, Plain};
-use rollmark_core::record::{RecordedAccount, Recording, STAND_IN_PASSWORD};
+use rollmark_core::record::{Input, RecordedAccount, Recording, STAND_IN_PASSWORD};
 use rollmark_core::registration::{Registration, RegistrationState};
 use rollmark_core::session::{ImSession, Role, SessionId};
 use rollmark_core::subscription::Shown;
@@ -165,7 +165,17 @@ pub fn run_recorded(plan: Plan) -> Result<Recorded, Box<Failure>> {
 /// When the text is no recording.
 pub fn replay(text: &str, most: usize) -> Result<String, String> {
     let recording = Recording::read(text).unwrap_or_else(|fault| panic!("{fault}"));
+    play(&recording, most)
+}
+
+/// The same of one that has been read.
+///
+/// # Errors
+/// What does not hold.
+pub fn play(recording: &Recording, most: usize) -> Result<String, String> {
     let mut monitor = Monitor::new(most);
+    let is_switch = |input: &Input| matches!(input, Input::Switch { .. });
+    monitor.switches = recording.inputs.iter().any(is_switch);
     let mut transcript = String::new();
     let mut now = START;
     for step in recording.replay(RecordedAccount::settings) {

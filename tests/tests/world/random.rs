@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rollmark_core::record::{self, Recording};
+use rollmark_tests::replaced::replaced;
 use rollmark_tests::world::notifier::{MOODS, Mood};
 use rollmark_tests::world::simulation::{self, Failure, Outcome, Plan};
 
@@ -94,6 +96,40 @@ fn a_replay_gives_the_same_outputs_byte_for_byte() {
         assert_eq!(one.transcript, other.transcript, "seed {seed}");
         let replayed = simulation::replay(&one.text, plan.most);
         assert_eq!(replayed.as_ref(), Ok(&one.transcript), "seed {seed}");
+    }
+}
+
+/// SEC-16: a recording in which everybody is replaced comes to the same: answers, requests, events, in the same order, at the
+/// same times, each name another one throughout.
+#[test]
+fn a_replay_with_everybody_replaced_comes_to_the_same_under_other_names() {
+    for seed in 30_000..30_120 {
+        let plan = Plan {
+            switches: seed % 3 == 0,
+            most: 400,
+            ..Plan::of(seed)
+        };
+        let recorded = match simulation::run_recorded(plan) {
+            Ok(recorded) => recorded,
+            Err(failure) => panic!("seed {seed}: {}", failure.fault),
+        };
+        let recording = Recording::read(&recorded.text).expect("it is whole");
+        let other = record::redacted(&recording, [7; 32]);
+        assert_ne!(recording.seed, other.seed);
+        let play = |recording| match simulation::play(recording, plan.most) {
+            Ok(transcript) => transcript,
+            Err(fault) => panic!("seed {seed}: {fault}"),
+        };
+        let words = match replaced(&play(&recording), &play(&other)) {
+            Ok(words) => words,
+            Err(fault) => panic!("seed {seed}: {fault}"),
+        };
+        for (name, other) in &words {
+            let plain = ["subscribe", "conference", "connected", "test"].contains(&&**name);
+            let named = name.starts_with("room") || name.starts_with("me0");
+            assert!(!plain || name == other, "seed {seed}: {name} is {other}");
+            assert!(!named || name != other, "seed {seed}: {name}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -135,6 +136,30 @@ pub struct Http {
     timeout: Duration,
     connect_timeout: Duration,
     max_body: usize,
+    observer: Observer,
+}
+
+/// A request and what came of it, as it was sent: with what authenticates it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchanged<'a> {
+    /// The request.
+    pub request: &'a HttpRequest,
+    /// The response, or why there is none.
+    pub outcome: Result<&'a HttpResponse, &'a HttpError>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+type Observe = dyn Fn(Exchanged<'_>) + Send + Sync;
+
+/// Who is shown each exchange.
+#[derive(Clone, Default)]
+struct Observer(Option<Arc<Observe>>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Observer" } else { "None" })
+    }
 }
 
 impl Http {
@@ -181,7 +206,15 @@ impl Http {
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
             max_body: settings.max_body,
+            observer: Observer::default(),
         })
+    }
+
+    /// Shows each exchange to `observer`, which must not wait: for a log, or a recording. What authenticates is in it.
+    #[must_use]
+    pub fn observed(mut self, observer: impl Fn(Exchanged<'_>) + Send + Sync + 'static) -> Self {
+        self.observer = Observer(Some(Arc::new(observer)));
+        self
     }
 
     /// Sends a request and reads the response, whatever its status.
@@ -193,6 +226,13 @@ impl Http {
         tracing::debug!(method = %request.method, status = status.ok(), ?took, "XCAP request");
         #[cfg(feature = "metrics")]
         crate::metrics::requested(request.method, status, took);
+        if let Some(observer) = &self.observer.0 {
+            observer(Exchanged {
+                request,
+                outcome: outcome.as_ref(),
+                took,
+            });
+        }
         outcome
     }
 

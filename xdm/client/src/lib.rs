@@ -33,4 +33,4 @@ pub mod source;
 #[cfg(feature = "reqwest")]
 pub use connection::{Bootstrap, Connection, XdmsError};
 #[cfg(feature = "reqwest")]
-pub use http::{CONNECT_TIMEOUT, Http, HttpError, HttpSettings, TIMEOUT};
+pub use http::{CONNECT_TIMEOUT, Exchanged, Http, HttpError, HttpSettings, TIMEOUT};

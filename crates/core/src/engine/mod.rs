@@ -52,7 +52,7 @@ pub use watch::{
 
 /// Names what is watched: one resource and one event package of it. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WatchId(pub(crate) u64);
+pub struct WatchId(pub u64);
 
 /// Owner of everything that the standards say.
 #[derive(Debug)]
@@ -155,6 +155,11 @@ impl Engine {
                 watch.resync.wanted(now);
             }
         });
+    }
+
+    /// How many names (tags, Call-IDs, cnonces) were drawn from the seed so far, for [`crate::record::Redactor`].
+    pub(crate) fn names_drawn(&self) -> u64 {
+        self.random.drawn()
     }
 
     /// The rates of notification that the notifier said to keep (RFC 6446 §4, SUB-72); none when it said nothing.

@@ -34,6 +34,11 @@ impl Block {
         }
     }
 
+    /// The indented lines.
+    pub(super) fn take_below(&mut self) -> Vec<(usize, String)> {
+        core::mem::take(&mut self.below)
+    }
+
     /// Headers as `Name: value`, body as lines after `|`.
     pub(super) fn message(
         &mut self,

@@ -179,6 +179,20 @@ impl Fields {
         })
     }
 
+    /// Pairs that were read elsewhere.
+    pub(super) fn of_pairs(line: usize, pairs: Vec<(String, String)>) -> Self {
+        Self {
+            reading: true,
+            line,
+            pairs,
+        }
+    }
+
+    /// All pairs.
+    pub(super) fn take_pairs(&mut self) -> Vec<(String, String)> {
+        core::mem::take(&mut self.pairs)
+    }
+
     pub(super) fn value<T: Value>(
         &mut self,
         key: &'static str,

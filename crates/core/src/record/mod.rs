@@ -24,7 +24,9 @@ mod fields;
 mod input;
 mod kind;
 mod lines;
+mod parts;
 mod read;
+mod redact;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -47,7 +49,9 @@ use crate::wall_time::WallTime;
 use crate::xcap_diff::{DocumentList, ListError};
 pub use account::{ProfileName, RecordedAccount};
 pub use input::Input;
+pub use parts::{Pairs, Parts, engine_of_parts, engine_parts};
 pub use read::{Fault, Recording, Step};
+pub use redact::{MAX_WORDS, Redactor, redacted};
 
 /// The first line.
 const FIRST_LINE: &str = "rollmark-recording 1";

@@ -18,6 +18,7 @@ use core::ops::Range;
 pub use equal::equal;
 pub(crate) use identity::canonical_domain;
 pub use identity::{Form, Identity, IdentityRules, Match, domain, identity, same_identity};
+pub(crate) use phone::digits;
 pub use steps::{Step, Steps};
 
 /// The schemes that rollmark reads.
@@ -126,7 +127,7 @@ impl Uri {
         let number = find(&self.text, self.body.clone(), b";");
         self.params = (number + 1).min(end)..end;
         self.body.end = number;
-        phone::digits(self.slice(&self.body)).ok_or(UriError::Number)?;
+        digits(self.slice(&self.body)).ok_or(UriError::Number)?;
         Ok(self)
     }
 

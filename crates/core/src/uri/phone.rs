@@ -16,7 +16,7 @@ pub(super) struct Subscriber<'a> {
 
 /// The number without separators and in lower case (RFC 3966 §4); none when it is no number. `#` comes out as `%23`,
 /// since it cannot stand bare in a URI.
-pub(super) fn digits(number: &str) -> Option<String> {
+pub(crate) fn digits(number: &str) -> Option<String> {
     let plain: String = escape::normal(number)
         .chars()
         .filter(|c| !matches!(c, '-' | '.' | '(' | ')'))

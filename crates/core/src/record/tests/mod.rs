@@ -282,6 +282,20 @@ proptest! {
     }
 
     #[test]
+    fn any_input_is_the_same_once_it_was_in_parts(input in input()) {
+        prop_assert_eq!(Input::of_parts(7, input.parts()), Ok(input));
+    }
+
+    /// Whatever came, it can be replaced, and the same by the same.
+    #[test]
+    fn any_input_can_be_replaced(input in input()) {
+        let once = Redactor::new(SEED, [1; 32]).input(&input);
+        prop_assert_eq!(once.kind(), input.kind());
+        prop_assert_eq!(Redactor::new(SEED, [1; 32]).input(&input), once);
+        prop_assert_eq!(Redactor::of_secrets().input(&input).at(), input.at());
+    }
+
+    #[test]
     fn no_text_makes_the_reader_panic(lines in proptest::collection::vec(text(), 0..6), at in any::<u16>()) {
         let (recorder, _) = run();
         let whole = recorder.finish();
