@@ -5,6 +5,7 @@ mod bench;
 mod clauses;
 mod fuzz;
 mod mutants;
+mod other_self;
 mod package;
 mod process;
 mod scale;
@@ -49,6 +50,9 @@ enum Command {
     ScalePeer(scale::peer::Options),
     /// Watch conferences for a while, with joins, leaves, gaps and dead connections; see that rosters are right and memory flat
     Soak(soak::Options),
+    /// Be the user agents of `soak`; commands come on standard input
+    #[command(hide = true)]
+    SoakPhones(soak::phones::Options),
     /// Put faults into core's code one by one and see that a test notices each
     Mutants(mutants::Options),
     /// Make target/baresip-module: the stripped baresip module with its configuration, to be copied
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Scale(options) => scale::run(&options),
         Command::ScalePeer(options) => scale::peer::run(&options),
         Command::Soak(options) => soak::run(&options),
+        Command::SoakPhones(options) => soak::phones::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::PackageBaresip => package::run(),
     }

@@ -1,13 +1,14 @@
 //! The other end of `cargo xtask scale`: the embedded IM server in a process of its own, so that memory and time of the
 //! subscriber are its own.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
 
 use clap::Args;
 use rollmark_im_server::{Conference, Focus, ImServer, Settings, User};
 
 use super::Fault;
+use crate::other_self::OtherSelf;
 
 /// `cargo xtask scale-peer`.
 #[derive(Debug, Args)]
@@ -77,66 +78,30 @@ fn serve(options: &Options) -> Result<(), Fault> {
     Ok(())
 }
 
-/// That process, as seen from here. Dropping it ends it.
+/// That process, as seen from here.
 pub(crate) struct Peer {
-    child: Child,
-    commands: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    process: OtherSelf,
     /// Where it listens.
     pub(crate) address: String,
 }
 
 impl Peer {
     pub(crate) fn start(rooms: usize, life: u32) -> Result<Self, Fault> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["scale-peer", &rooms.to_string(), &life.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let answers = child.stdout.take().ok_or("no standard output")?;
-        let mut peer = Self {
-            commands: child.stdin.take(),
-            child,
-            answers: BufReader::new(answers),
-            address: String::new(),
-        };
-        peer.address = peer.answer()?;
-        Ok(peer)
-    }
-
-    fn answer(&mut self) -> Result<String, Fault> {
-        let mut line = String::new();
-        if self.answers.read_line(&mut line)? == 0 {
-            return Err("the IM server has ended".into());
-        }
-        Ok(line.trim().to_owned())
-    }
-
-    fn ask(&mut self, command: &str) -> Result<String, Fault> {
-        let commands = self.commands.as_mut().ok_or("no standard input")?;
-        writeln!(commands, "{command}")?;
-        commands.flush()?;
-        self.answer()
+        let arguments = ["scale-peer".into(), rooms.to_string(), life.to_string()];
+        let mut process = OtherSelf::start(&arguments)?;
+        let address = process.answer()?;
+        Ok(Self { process, address })
     }
 
     /// Lets somebody join.
     pub(crate) fn join(&mut self, room: usize, user: &str) -> Result<(), Fault> {
-        self.ask(&format!("join {room} {user}")).map(drop)
+        self.process.ask(&format!("join {room} {user}")).map(drop)
     }
 
     /// Subscriptions held, and SUBSCRIBEs accepted so far.
     pub(crate) fn count(&mut self) -> Result<(usize, u64), Fault> {
-        let answer = self.ask("count")?;
+        let answer = self.process.ask("count")?;
         let (held, accepted) = answer.split_once(' ').ok_or("two numbers are due")?;
         Ok((held.parse()?, accepted.parse()?))
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.commands.take());
-        // It ends by itself once its input is closed; a hung one is not waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

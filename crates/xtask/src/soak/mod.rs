@@ -1,5 +1,7 @@
 //! `cargo xtask soak`: conferences watched for a while, with joins, leaves, gaps and dead connections; at the end every
-//! roster is right and memory has not grown.
+//! roster is right and the memory of who watches has not grown.
+
+pub(crate) mod phones;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -8,18 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use rollmark::{Account, Conference, What};
 use rollmark_im_server::network::LossyLink;
 use rollmark_im_server::{Conference as Room, Focus, ImServer, Settings, User};
-use rollmark_ua::{Transport, UserAgent};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use crate::process;
+use crate::other_self::OtherSelf;
 use crate::scale::Fault;
 
+/// Life of a subscription in seconds.
+const LIFE: u32 = 30;
 /// Conferences; each is watched over TCP and over UDP.
 const ROOMS: usize = 6;
 /// People who come and go in each.
@@ -34,6 +35,10 @@ const DEATH_EVERY: u64 = 3_600;
 const FIRST_DEATH: u64 = 60;
 /// How long rosters may take to be right once nothing changes any more.
 const SETTLE: Duration = Duration::from_secs(60);
+/// Bytes allocated at the end, at most: the user agents, and what they keep of each NOTIFY over UDP for 32 s (RFC 3261 §17.2.2).
+const MOST_ALLOCATED: u64 = 8_000_000;
+/// From one look at them to the next.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Memory at the end, as a share of that after a fifth of the time.
 const MOST_GROWTH: f64 = 1.05;
 /// Memory is looked at so often, last at the end.
@@ -69,7 +74,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 async fn soak(seconds: u64) -> Result<(), Fault> {
     let server = ImServer::bind(Settings {
-        max_expires: 30,
+        max_expires: LIFE,
         ..Settings::default()
     })
     .await?;
@@ -79,21 +84,16 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
     server.advertise_udp(link.addr());
     let mut rooms = Vec::new();
     for number in 0..ROOMS {
-        let room = Room::new("Soak").user(User::connected("sip:alice@im.example"));
-        rooms.push(server.create_conference(&uri(number), room)?);
+        let conference = Room::new("Soak").user(User::connected("sip:alice@im.example"));
+        rooms.push(server.create_conference(&room(number), conference)?);
     }
-    let phones = [
-        phone(Transport::Tcp, relay.address).await?,
-        phone(Transport::Udp, link.addr()).await?,
-    ];
-    let mut watched = Vec::new();
-    for (number, room) in rooms.iter().enumerate() {
-        for phone in &phones {
-            let conference = phone.conferences.subscribe(&uri(number)).await?;
-            watched.push((room.clone(), Roster::follow(conference)));
-        }
-    }
-    settled(&watched).await?;
+    let mut phones = OtherSelf::start(&[
+        "soak-phones".into(),
+        ROOMS.to_string(),
+        relay.address.to_string(),
+        link.addr().to_string(),
+    ])?;
+    settled(&rooms, &mut phones).await?;
 
     let (mut changes, mut deaths) = (0u64, 0u64);
     let mut memory: Vec<Memory> = Vec::new();
@@ -116,8 +116,7 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
         come_or_go(room, dice % PEOPLE)?;
         changes += 1;
         if start.elapsed() * SAMPLES >= Duration::from_secs(seconds) * (memory.len() as u32 + 1) {
-            memory.push(Memory::now());
-            eprintln!("DEBUG {:?} {:?}", start.elapsed(), memory.last());
+            memory.push(Memory::of(&mut phones)?);
         }
     }
     let gaps = link.lost();
@@ -125,18 +124,22 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
     for room in &rooms {
         come_or_go(room, PEOPLE)?;
     }
-    settled(&watched).await?;
+    settled(&rooms, &mut phones).await?;
     println!(
         "soak               {seconds} s, {changes} joins and leaves, {gaps} gaps, {deaths} dead connections, {} SUBSCRIBEs",
         server.accepted()
     );
-    println!("rosters            all {} are right", watched.len());
+    println!("rosters            all {} are right", 2 * ROOMS);
     let growth = grown(&memory);
-    for phone in &phones {
-        phone.conferences.stop(Duration::from_secs(5)).await;
+    phones.ask("stop")?;
+    let allocated = memory.last().map_or(0, |memory| memory.allocated);
+    if allocated > MOST_ALLOCATED {
+        return Err(
+            format!("{allocated} bytes are allocated: at most {MOST_ALLOCATED} are due").into(),
+        );
     }
     if seconds < SHORTEST_JUDGED {
-        println!("                   not judged: that takes {SHORTEST_JUDGED} s");
+        println!("                   growth is not judged: that takes {SHORTEST_JUDGED} s");
     } else if growth > MOST_GROWTH {
         return Err(format!("memory grew: at most {MOST_GROWTH} times is due").into());
     }
@@ -146,7 +149,7 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What is held at one moment, in bytes.
+/// What the user agents hold at one moment, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Memory {
     resident: u64,
@@ -154,11 +157,13 @@ struct Memory {
 }
 
 impl Memory {
-    fn now() -> Self {
-        Self {
-            resident: process::resident(),
-            allocated: process::allocated(),
-        }
+    fn of(phones: &mut OtherSelf) -> Result<Self, Fault> {
+        let answer = phones.ask("memory")?;
+        let (resident, allocated) = answer.split_once(' ').ok_or("two numbers are due")?;
+        Ok(Self {
+            resident: resident.parse()?,
+            allocated: allocated.parse()?,
+        })
     }
 }
 
@@ -187,19 +192,9 @@ fn grown(memory: &[Memory]) -> f64 {
     resident
 }
 
-fn uri(number: usize) -> String {
+/// URI of a conference.
+fn room(number: usize) -> String {
     format!("sip:room{number}@im.example")
-}
-
-async fn phone(transport: Transport, server: SocketAddr) -> Result<UserAgent, Fault> {
-    let mut account = Account::new("sip:alice@im.example");
-    account.subscription.expires = 30;
-    let settings = rollmark_ua::Settings {
-        server: Some(server.to_string()),
-        transport,
-        ca: None,
-    };
-    Ok(UserAgent::start(settings, account).await?)
 }
 
 /// Somebody who is in goes, somebody who is out comes.
@@ -215,60 +210,28 @@ fn come_or_go(room: &Focus, person: u64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What one subscriber shows.
-struct Roster {
-    present: watch::Receiver<Option<BTreeSet<String>>>,
-}
-
-impl Roster {
-    fn follow(mut conference: Conference) -> Self {
-        let (shown, present) = watch::channel(None);
-        tokio::spawn(async move {
-            let name = |row: &rollmark::Row| row.user.entity().to_owned();
-            while let Some(event) = conference.next().await {
-                shown.send_modify(|shown: &mut Option<BTreeSet<String>>| match &event.what {
-                    What::Roster(rows) => {
-                        let present = rows.iter().filter(|row| row.user.present());
-                        *shown = Some(present.map(name).collect());
-                    }
-                    What::Joined(row) => {
-                        shown.get_or_insert_default().insert(name(row));
-                    }
-                    What::Left { row, .. } => {
-                        shown.get_or_insert_default().remove(&name(row));
-                    }
-                    _ => {}
-                });
-            }
-            shown.send_replace(None);
-        });
-        Self { present }
-    }
-}
-
-/// Waits until each roster is that of its conference.
-async fn settled(watched: &[(Focus, Roster)]) -> Result<(), Fault> {
-    let deadline = tokio::time::Instant::now() + SETTLE;
-    for (room, roster) in watched {
+/// Waits until each roster is that of its conference, over TCP and over UDP.
+async fn settled(rooms: &[Focus], phones: &mut OtherSelf) -> Result<(), Fault> {
+    let mut due = Vec::new();
+    for room in rooms {
         let conference = room.conference()?;
-        let due: BTreeSet<String> = conference
-            .users()
-            .iter()
-            .map(|user| user.entity.clone())
-            .collect();
-        let mut present = roster.present.clone();
-        let right = present.wait_for(|present| present.as_ref() == Some(&due));
-        match tokio::time::timeout_at(deadline, right).await {
-            Ok(Ok(_)) => {}
-            _ => {
-                let shown = roster.present.borrow().clone();
-                return Err(
-                    format!("a roster is wrong: {shown:?} is shown, {due:?} is due").into(),
-                );
-            }
-        }
+        let users = conference.users().iter().map(|user| user.entity.clone());
+        let users: BTreeSet<String> = users.collect();
+        let users = users.into_iter().collect::<Vec<_>>().join(",");
+        due.extend([users.clone(), users]);
     }
-    Ok(())
+    let due = due.join(" ");
+    let deadline = Instant::now() + SETTLE;
+    loop {
+        let shown = phones.ask("rosters")?;
+        if shown == due {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("a roster is wrong: {shown} are shown, {due} are due").into());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 /// A TCP relay whose connections can be cut.
