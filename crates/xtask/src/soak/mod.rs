@@ -36,7 +36,7 @@ const FIRST_DEATH: u64 = 60;
 /// How long rosters may take to be right once nothing changes any more.
 const SETTLE: Duration = Duration::from_secs(60);
 /// Bytes allocated at the end, at most: the user agents, and what they keep of each NOTIFY over UDP for 32 s (RFC 3261 §17.2.2).
-const MOST_ALLOCATED: u64 = 8_000_000;
+const MOST_ALLOCATED: u64 = 4_000_000;
 /// From one look at them to the next.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Memory at the end, as a share of that after a fifth of the time.
