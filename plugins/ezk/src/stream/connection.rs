@@ -34,8 +34,10 @@ const PONG_PATIENCE: Duration = Duration::from_secs(10);
 const WHOLE_WITHIN: Duration = Duration::from_secs(15);
 /// Between looks at what is overdue.
 const TICK: Duration = Duration::from_secs(1);
-/// Messages that wait to be written; who has one more waits, too (SEC-18).
-const OUTBOX: usize = 1024;
+/// Messages that wait to be written; who has one more waits, too (SEC-18), answers included, and then nothing more is read. A
+/// server that reads nothing itself while what it writes is not taken, as many do, would then wait for us as we for it until
+/// [`WRITE_PATIENCE`] is over: a burst of refreshes of all that is watched must not come to that.
+const OUTBOX: usize = 65_536;
 /// NOTIFYs that wait for their answer; then nothing more is read (SEC-18).
 const UNANSWERED: usize = 256;
 /// Read at a time.

@@ -265,3 +265,29 @@ async fn what_is_not_for_the_plugin_goes_to_ezk() {
         .await
         .expect("the duct ends with the connection");
 }
+
+/// SEC-18: a server that writes a burst and reads nothing meanwhile is not waited for while it waits for us.
+#[tokio::test]
+async fn a_burst_is_taken_whole_before_its_answers_are_read() {
+    const BURST: usize = 3_000;
+    let mut stage = Stage::new();
+    let write = async {
+        for n in 0..BURST {
+            // Refused without ezk, as a NOTIFY is answered.
+            let text = format!(
+                "OPTIONS sip:alice@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/TLS 192.0.2.9:5061;branch=z9hG4bK{n}\r\nFrom: <tel:+1>;tag=a\r\n\
+                 To: <sip:alice@example.org>\r\nCall-ID: c{n}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            );
+            stage
+                .server
+                .write_all(text.as_bytes())
+                .await
+                .expect("a pipe");
+        }
+    };
+    let written = timeout(PATIENCE, write).await;
+    written.expect("it is read whether or not the answers are");
+    stage
+        .read_until(&format!("branch=z9hG4bK{}\r\n", BURST - 1))
+        .await;
+}
