@@ -29,9 +29,7 @@ const PEOPLE: u64 = 20;
 const PACE: Duration = Duration::from_millis(25);
 /// A NOTIFY is lost at every so many changes.
 const GAP_EVERY: u64 = 23;
-/// All connections die at every so many changes.
-const DEATH_EVERY: u64 = 3_600;
-/// The first of them, so that a short soak has one.
+/// All connections die at this change for the first time, so that a short soak has one.
 const FIRST_DEATH: u64 = 60;
 /// How long rosters may take to be right once nothing changes any more.
 const SETTLE: Duration = Duration::from_secs(60);
@@ -52,6 +50,9 @@ pub(crate) struct Options {
     /// How long
     #[arg(long, default_value_t = 600)]
     seconds: u64,
+    /// Seconds from one death of all connections to the next
+    #[arg(long, default_value_t = 90.0)]
+    death_every: f64,
 }
 
 /// Runs it and prints what came of it.
@@ -62,7 +63,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         .build();
     let result = runtime
         .map_err(Fault::from)
-        .and_then(|runtime| runtime.block_on(soak(options.seconds.max(1))));
+        .and_then(|runtime| runtime.block_on(soak(options)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -72,7 +73,10 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
-async fn soak(seconds: u64) -> Result<(), Fault> {
+async fn soak(options: &Options) -> Result<(), Fault> {
+    let seconds = options.seconds.max(1);
+    let death_every = (options.death_every / PACE.as_secs_f64()) as u64;
+    let death_every = death_every.max(FIRST_DEATH + 1);
     let server = ImServer::bind(Settings {
         max_expires: LIFE,
         ..Settings::default()
@@ -109,7 +113,7 @@ async fn soak(seconds: u64) -> Result<(), Fault> {
         if changes % GAP_EVERY == GAP_EVERY - 1 {
             link.lose_next_notify();
         }
-        if changes % DEATH_EVERY == FIRST_DEATH {
+        if changes % death_every == FIRST_DEATH {
             deaths += relay.cut();
         }
         let room = &rooms[(dice >> 32) as usize % ROOMS];
