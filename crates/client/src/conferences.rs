@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::documents::Documents;
 use crate::driver::{self, Command};
+use crate::messages::Message;
 use crate::port::Port;
 use crate::record::Recorder;
 use crate::session::Session;
@@ -139,6 +140,15 @@ impl Conferences {
     pub fn register_requests(&self) -> mpsc::UnboundedReceiver<Trouble> {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.command(Command::RegisterRequests(self.account, sender));
+        receiver
+    }
+
+    /// What passes between the engine and the SIP stack from now on, of all accounts: for a host that shows its user what was
+    /// said, or checks a server. Nothing is dropped, so read it; dropping the receiver ends it.
+    #[must_use]
+    pub fn messages(&self) -> mpsc::UnboundedReceiver<Message> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.command(Command::Messages(sender));
         receiver
     }
 
@@ -340,6 +350,12 @@ impl Conference {
         let (reply, life) = oneshot::channel();
         let _ = self.commands.send(Command::Life(self.id, reply));
         life.await.ok().flatten()
+    }
+
+    /// Asks the server for its state now, as often as is decent (RFC 6665 §4.4.3, SUB-70): what a user expects of pulling a
+    /// list down.
+    pub fn refresh(&self) {
+        let _ = self.commands.send(Command::Refresh(self.id));
     }
 
     /// Ends the subscription at once, for all sessions that share it; the events go on until [`What::Ended`] (OMA-18).

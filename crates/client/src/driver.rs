@@ -19,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::conferences::Event;
+use crate::messages::{Message, Passed};
 use crate::meter::Meter;
 use crate::port::{Answering, Port, Report, Reporter};
 use crate::record::{Driven, Recorder};
@@ -32,7 +33,9 @@ pub(crate) enum Command {
     BlockList(AccountId, String, Update),
     Life(WatchId, oneshot::Sender<Option<Duration>>),
     Documents(WatchId, Vec<String>, oneshot::Sender<Result<(), ListError>>),
+    Messages(mpsc::UnboundedSender<Message>),
     NetworkChanged,
+    Refresh(WatchId),
     Registration(AccountId, Box<Registration>),
     RegisterRequests(AccountId, mpsc::UnboundedSender<Trouble>),
     Resynchronise(WatchId),
@@ -119,6 +122,8 @@ struct Driver {
     /// Who registers anew, by account.
     registrars: Vec<(AccountId, mpsc::UnboundedSender<Trouble>)>,
     reports: mpsc::WeakUnboundedSender<Report>,
+    /// Who wants to see what passes.
+    watchers: Vec<mpsc::UnboundedSender<Message>>,
     /// NOTIFYs whose answers have not left yet.
     unanswered: usize,
     /// Ends that are told once they have.
@@ -150,6 +155,7 @@ pub(crate) fn start(
         feeds: Vec::new(),
         registrars: Vec::new(),
         reports: reports.downgrade(),
+        watchers: Vec::new(),
         unanswered: 0,
         ended: Vec::new(),
         meter: Meter::default(),
@@ -277,6 +283,8 @@ impl Driver {
             Command::Life(id, reply) => {
                 let _ = reply.send(self.engine.life(now, id));
             }
+            Command::Messages(watcher) => self.watchers.push(watcher),
+            Command::Refresh(id) => self.engine.refresh(now, id),
             Command::NetworkChanged => self.engine.handle_fact(now, Fact::FlowLost),
             Command::Registration(account, registration) => {
                 if let Some(text) = &registration.access_network
@@ -367,10 +375,12 @@ impl Driver {
         match report {
             Report::Fact(fact) => {
                 tracing::debug!(fact = ?Redacted(&fact), "from the SIP stack");
+                self.passed(now, || Passed::Fact(fact.clone()));
                 self.engine.handle_fact(now, fact);
             }
             Report::Request(flow, request, reply) => {
                 tracing::debug!(request = ?Redacted(&request), "from the SIP stack");
+                self.passed(now, || Passed::Request(request.clone()));
                 let answer = self.engine.handle_request_by(now, flow, &request);
                 if let Some(answer) = &answer
                     && request.method == "NOTIFY"
@@ -380,6 +390,7 @@ impl Driver {
                 self.answer(answer, reply);
             }
             Report::Notification(subscription, headers, body, reply) => {
+                self.passed(now, || Passed::Notification(headers.clone(), body.clone()));
                 let answer = self
                     .engine
                     .handle_notification(now, subscription, &headers, &body);
@@ -391,10 +402,19 @@ impl Driver {
     }
 
     fn answer(&mut self, answer: Option<Answer>, reply: oneshot::Sender<Option<Answering>>) {
+        self.passed(self.now(), || Passed::Answer(answer.clone()));
         let answering = answer.and_then(|answer| Reporter::answering(&self.reports, answer));
         self.unanswered += usize::from(answering.is_some());
         // Whoever does not wait for it any more drops it, which is an answer, too.
         let _ = reply.send(answering);
+    }
+
+    /// Shows what passes to those who want to see it.
+    fn passed(&mut self, at: Duration, passed: impl Fn() -> Passed) {
+        self.watchers.retain(|watcher| {
+            let passed = passed();
+            watcher.send(Message { at, passed }).is_ok()
+        });
     }
 
     fn drain(&mut self) {
@@ -405,6 +425,7 @@ impl Driver {
                 continue;
             }
             tracing::debug!(action = ?Redacted(&action), "to the SIP stack");
+            self.passed(self.now(), || Passed::Action(action.clone()));
             let _ = self.actions.send(action);
         }
         self.meter.counted(self.engine.counts());

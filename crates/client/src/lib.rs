@@ -44,6 +44,7 @@
 mod conferences;
 mod documents;
 mod driver;
+mod messages;
 #[cfg_attr(not(feature = "metrics"), path = "no_meter.rs")]
 mod meter;
 #[cfg(feature = "metrics")]
@@ -56,6 +57,7 @@ mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
 pub use documents::{DocumentNews, Documents};
+pub use messages::{Message, Passed};
 pub use port::{Answering, Offered, Port, Reporter};
 pub use redact::Redacted;
 pub use session::Session;

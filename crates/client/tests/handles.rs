@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollmark::core::header;
 use rollmark::core::host::{Action, Answer, Fact};
 use rollmark::core::message::{Headers, Request, Response};
-use rollmark::{Account, Capabilities, Conference, Conferences, Port, Role, Session, What};
+use rollmark::{Account, Capabilities, Conference, Conferences, Passed, Port, Role, Session, What};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -230,4 +230,36 @@ async fn a_session_is_not_subscribed_to_against_the_settings() {
     assert!(conferences.session_started(single).await.unwrap().is_none());
     let bad = conferences.session_started(session("tel:+1")).await;
     assert!(bad.is_err());
+}
+
+/// SUB-70: a host may ask for the state, and may see all that passes, in its order, before what it comes to.
+#[tokio::test]
+async fn what_passes_is_shown_and_a_refresh_can_be_asked_for() {
+    let (conferences, mut port) = start();
+    let mut messages = conferences.messages();
+    let mut conference = conferences.subscribe("sip:room@example.org").await.unwrap();
+    let (mut dialog, _) = accept(&mut port).await;
+    let first = document(0, "full", "sip:bob@example.org", "full");
+    notify(&port, &mut dialog, "active", first).await;
+    loop {
+        let event = within(conference.next()).await.unwrap();
+        if matches!(event.what, What::Roster(_)) {
+            break;
+        }
+    }
+    let mut passed = Vec::new();
+    while let Ok(message) = messages.try_recv() {
+        passed.push(match message.passed {
+            Passed::Action(Action::Send { request, .. }) => request.method,
+            Passed::Fact(Fact::Response { response, .. }) => response.status.to_string(),
+            Passed::Request(request) => request.method,
+            Passed::Answer(answer) => answer.unwrap().status.to_string(),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(passed, ["SUBSCRIBE", "200", "NOTIFY", "200"]);
+
+    conference.refresh();
+    let (_, expires) = accept(&mut port).await;
+    assert_ne!(expires, 0);
 }

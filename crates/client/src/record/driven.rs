@@ -162,6 +162,11 @@ impl Driven {
         self.engine.handle_session_ended(now, session);
     }
 
+    pub(crate) fn refresh(&mut self, now: Duration, watch: WatchId) {
+        self.note(now, || Input::Refresh { now, watch });
+        self.engine.refresh(now, watch);
+    }
+
     pub(crate) fn unsubscribe(&mut self, now: Duration, watch: WatchId) {
         self.note(now, || Input::Unsubscribe { now, watch });
         self.engine.unsubscribe(now, watch);
