@@ -74,7 +74,11 @@ fn the_demo_is_a_screen_with_keys() {
     ]);
     pane.press(&["u"]);
     pane.wait(&["sip:bob@im.example is blocked no more", "1 BLOCKED"]);
-    pane.press(&["m"]);
+    pane.press(&["r"]);
+    pane.wait(&["SUBSCRIBE sip:", "Event: conference", "answered 200"]);
+    pane.press(&["Escape", "i"]);
+    pane.wait(&["Where this server departs", "life left"]);
+    pane.press(&["i", "m"]);
     pane.wait(&["no other core to switch to"]);
 
     for (columns, lines) in [(20, 5), (40, 12), (132, 50), (80, 24)] {

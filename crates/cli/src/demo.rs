@@ -148,6 +148,7 @@ async fn run_recorded(args: &Demo, recording: Option<&Recording>) -> Result<(), 
         conferences.add_source(source);
     }
     news.wait().await;
+    show.messages(conferences);
     let conference = conferences.subscribe(ROOM).await?;
     let place = Place {
         conference: ROOM,

@@ -35,6 +35,13 @@ impl Show {
         }
     }
 
+    /// Shows what passes between the plugin and the SIP stack, where there is room for it.
+    pub(crate) fn messages(&self, conferences: &rollmark::Conferences) {
+        if matches!(self, Self::Screen(_)) {
+            tokio::spawn(screen::request::follow(conferences.messages()));
+        }
+    }
+
     /// Whether it shows how long the subscription lives yet.
     pub(crate) fn wants_life(&self) -> bool {
         matches!(self, Self::Screen(_))

@@ -226,6 +226,7 @@ async fn show(
     };
     let editing = edit::run(edits, lists);
     show.doing("subscribing");
+    show.messages(conferences);
     let place = Place {
         conference: &args.conference,
         server: args.account.server.as_deref(),

@@ -8,6 +8,7 @@ pub(crate) mod edit;
 mod line;
 mod model;
 mod panel;
+pub(crate) mod request;
 mod terminal;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rollmark::core::conference::Info;
 use rollmark::{Event, Row, SourceState, State, What};
 
+use super::request::Sent;
 use super::view::View;
 use crate::text::{self, Text};
 
@@ -81,8 +82,7 @@ pub(crate) struct Model {
     /// Code and detail.
     pub(crate) deviations: Vec<(&'static str, String)>,
     pub(crate) log: VecDeque<Line>,
-    /// The last request, line by line.
-    pub(crate) request: Vec<String>,
+    pub(crate) request: Option<Sent>,
     /// What is to be told on standard error once the screen is gone.
     pub(crate) complaints: Vec<String>,
     pub(crate) view: View,
@@ -106,7 +106,7 @@ impl Model {
             sources: Vec::new(),
             deviations: Vec::new(),
             log: VecDeque::new(),
-            request: Vec::new(),
+            request: None,
             complaints: Vec::new(),
             view: View::default(),
             said: None,

@@ -35,7 +35,7 @@ pub(super) fn draw(
         Panel::Help => ("help", help()),
         Panel::Info => ("info", info(model, now, palette)),
         Panel::Log => ("log", log(model, palette)),
-        Panel::Request => ("last request", request(model)),
+        Panel::Request => ("last request", request(model, now)),
     };
     Clear.render(area, buffer);
     // A frame costs two lines, which a low screen does not have.
@@ -245,13 +245,16 @@ fn log(model: &Model, palette: Palette) -> Lines {
         .collect()
 }
 
-fn request(model: &Model) -> Lines {
-    if model.request.is_empty() {
+fn request(model: &Model, now: Duration) -> Lines {
+    let Some(sent) = &model.request else {
         return vec![plain("nothing was sent yet")];
-    }
-    model
-        .request
-        .iter()
-        .map(|line| plain(text::safe(line)))
-        .collect()
+    };
+    let age = clock(now.saturating_sub(sent.at));
+    let answer = match &sent.answer {
+        Some(answer) => format!("answered {}", text::flat(answer)),
+        None => "no answer yet".to_owned(),
+    };
+    let mut lines = vec![head(&format!("sent {age} ago, {answer}"))];
+    lines.extend(sent.lines.iter().map(|line| plain(text::safe(line))));
+    lines
 }
