@@ -291,7 +291,7 @@ mod tests {
         let last = Instant::now();
         assert_eq!(shared.wait(last), Some(Todo::Nothing));
         assert!(last.elapsed() >= TICK);
-        // By the clock alone it would take a while yet.
+        // By the clock alone it would take an hour yet.
         let last = Instant::now() + Duration::from_secs(3600);
         shared.change(|model, now| model.say(now, "once more"));
         shared.key(&Event::Resize(80, 24));

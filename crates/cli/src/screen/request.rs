@@ -1,4 +1,4 @@
-//! The last request, as it went out, and its answer; what proves a password is left out (SEC-16).
+//! The last request about the conference, as it went out, and its answer; what proves a password is left out (SEC-16).
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) async fn follow(mut messages: UnboundedReceiver<Message>) {
                 transaction,
                 request,
                 next_hop,
-            }) => {
+            }) if is_of_conference(&request) => {
                 let lines = lines(&request, &next_hop);
                 told(|model, at| {
                     model.request = Some(Sent {
@@ -58,6 +58,12 @@ pub(crate) async fn follow(mut messages: UnboundedReceiver<Message>) {
     }
 }
 
+/// Not one that follows documents on the XDMS.
+fn is_of_conference(request: &Request) -> bool {
+    let package = request.headers.get("Event").unwrap_or_default();
+    package.split(';').next().map(str::trim) == Some("conference")
+}
+
 fn answered(to: TransactionId, answer: String) {
     told(|model, _| {
         if let Some(sent) = &mut model.request
@@ -82,6 +88,8 @@ fn lines(request: &Request, next_hop: &str) -> Vec<String> {
         lines.push(String::new());
         lines.extend(body.lines().map(str::to_owned));
     }
+    lines.push(String::new());
+    lines.push("The SIP stack adds Via, Content-Length, and its address in Contact.".to_owned());
     lines
 }
 
@@ -137,6 +145,8 @@ mod tests {
                 "",
                 "one",
                 "two",
+                "",
+                "The SIP stack adds Via, Content-Length, and its address in Contact.",
             ]
         );
     }

@@ -287,6 +287,28 @@ fn the_lines_above_say_how_it_stands() {
     picture.has(" stale");
 }
 
+/// Roles have a column where somebody has one (RFC 4575 §5.6.3).
+#[test]
+fn roles_are_shown_where_there_are_some() {
+    let mut stage = Stage::new(&[]);
+    stage.full(&user("bob"), "");
+    stage.picture(80, 24).has_not("ROLE");
+    let chair = user("bob").replace(
+        "<endpoint",
+        "<roles><entry>moderator</entry></roles><endpoint",
+    );
+    stage.partial(&chair);
+    let picture = stage.picture(80, 24);
+    let at = |line: String, words: &str| line.find(words);
+    let head = at(picture.line("ROLE"), "ROLE");
+    assert_eq!(
+        at(picture.line("moderator"), "moderator"),
+        head,
+        "{}",
+        picture.text()
+    );
+}
+
 /// XDM-32: the list and the entry behind a mark, on demand; so are the devices, and how each joined.
 #[test]
 fn details_say_who_it_is_and_what_blocks_him() {
