@@ -76,8 +76,10 @@ fn the_demo_is_a_screen_with_keys() {
     pane.wait(&["sip:bob@im.example is blocked no more", "1 BLOCKED"]);
     pane.press(&["r"]);
     pane.wait(&["SUBSCRIBE sip:", "Event: conference", "answered 200"]);
-    pane.press(&["Escape", "i"]);
-    pane.wait(&["Where this server departs", "life left"]);
+    pane.press(&["i"]);
+    pane.wait(&["life left"]);
+    pane.press(&["End"]);
+    pane.wait(&["Where this server departs", "nothing so far"]);
     pane.press(&["i", "m"]);
     pane.wait(&["no other core to switch to"]);
 
