@@ -244,6 +244,7 @@ async fn show(
             () = editing => Ok(()),
         };
     }
+    show.doing("entering the IM session");
     let Some(joined) = join::join(args, who, conferences, &show).await? else {
         return Ok(());
     };
