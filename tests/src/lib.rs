@@ -20,6 +20,7 @@ pub mod hosts;
 pub mod ims;
 pub mod kit;
 pub mod lab;
+pub mod pcap;
 pub mod pcscf;
 pub mod process;
 pub mod replaced;

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Rules(Rules),
     /// Plays a recording again, by its own clock: the event stream of the run
     Replay(crate::replay::Replay),
+    /// Tells the story of a recording or a capture, message by message, with the clause behind each step and what is odd
+    Explain(crate::explain::Explain),
     /// Prints a commented configuration file with every option
     Config,
     /// Prints what makes a shell complete commands, options and files

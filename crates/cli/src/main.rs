@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod demo;
 mod documents;
+mod explain;
 mod fault;
 mod generate;
 mod join;
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Roster(roster) => offline::run(&roster).await,
         Command::Rules(rules) => rules::run(&rules),
         Command::Replay(replay) => replay::run(&replay),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Match(pair) => matching::run(&pair),
         Command::Config => show::outcome(&config::sample::text()),
         Command::Completions(completions) => generate::completions(&completions),
