@@ -129,7 +129,7 @@ async fn run_recorded(args: &Demo, recording: Option<&Recording>) -> Result<(), 
     let list = Xdms {
         root: embedded.root(),
         xui: ME,
-        credentials: None,
+        client: rollmark_xdm::client::Settings::default(),
         http: HttpSettings::default(),
         polling: Polling::default(),
         reading: Reading::default(),

@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 use rollmark::core::blocklist::rules::RuleSettings;
 use rollmark::core::conference::{self, Limits};
-use rollmark::core::digest::Credentials;
+use rollmark::core::digest::{Credentials, Policy};
 use rollmark::core::header::Rate;
 use rollmark::core::profile::{ContactPreference, Settings as ProfileSettings};
 use rollmark::core::registration::{AccessNetworkError, check_access_network};
 use rollmark::core::subscription::DEFAULT_MAX_ATTEMPTS;
 use rollmark::core::uri::IdentityRules;
+use rollmark::core::xml;
 use rollmark_xdm::HttpSettings;
 use rollmark_xdm::selector::XcapRoot;
 use rollmark_xdm::source::{DEFAULT_POLL, Polling, Reading};
@@ -279,23 +280,37 @@ pub(crate) struct Documents {
     #[arg(long, value_name = "N", default_value_t = Limits::STORE, hide_short_help = true, value_parser = limit)]
     pub(crate) max_store: usize,
     /// Octets of a document
-    #[arg(long, value_name = "N", default_value_t = rollmark::core::xml::Limits::BODY, hide_short_help = true, value_parser = limit)]
+    #[arg(long, value_name = "N", default_value_t = xml::Limits::BODY, hide_short_help = true, value_parser = limit)]
     pub(crate) max_body: usize,
+    /// Elements open at once
+    #[arg(long, value_name = "N", default_value_t = xml::Limits::DEPTH, hide_short_help = true, value_parser = limit)]
+    pub(crate) max_depth: usize,
+    /// Attributes of an element
+    #[arg(long, value_name = "N", default_value_t = xml::Limits::ATTRIBUTES, hide_short_help = true, value_parser = limit)]
+    pub(crate) max_attributes: usize,
+    /// Octets of a text or an attribute value
+    #[arg(long, value_name = "N", default_value_t = xml::Limits::TEXT, hide_short_help = true, value_parser = limit)]
+    pub(crate) max_text: usize,
+    /// Names of namespaces
+    #[arg(long, value_name = "N", default_value_t = xml::Limits::NAMESPACES, hide_short_help = true, value_parser = limit)]
+    pub(crate) max_namespaces: usize,
 }
 
 impl Documents {
     /// Mode and limits.
     pub(crate) fn settings(&self) -> conference::Settings {
-        let defaults = Limits::default();
         conference::Settings {
             mode: match self.strict {
                 true => conference::Mode::Strict,
                 false => conference::Mode::Lenient,
             },
             limits: Limits {
-                xml: rollmark::core::xml::Limits {
+                xml: xml::Limits {
                     body: self.max_body,
-                    ..defaults.xml
+                    depth: self.max_depth,
+                    attributes: self.max_attributes,
+                    text: self.max_text,
+                    namespaces: self.max_namespaces,
                 },
                 users: self.max_users,
                 endpoints: self.max_endpoints,
@@ -382,9 +397,37 @@ pub(crate) struct XcapHttp {
     /// Octets of a document on the XDMS
     #[arg(long, value_name = "N", default_value_t = rollmark_xdm::document::MAX_DOCUMENT, hide_short_help = true, value_parser = document_limit)]
     pub(crate) xcap_max_document: usize,
+    /// The only realm of the XDMS that is given your answer to its challenge
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
+    pub(crate) xcap_realm: Option<String>,
+    /// Give the XDMS no answer with MD5, only with better algorithms
+    #[arg(long, hide_short_help = true)]
+    pub(crate) xcap_no_md5: bool,
+    /// Identity for X-XCAP-Preferred-Identity, which proxies outside 3GPP want
+    #[arg(long, value_name = "URI", hide_short_help = true, value_parser = header_text)]
+    pub(crate) xcap_preferred_identity: Option<String>,
 }
 
 impl XcapHttp {
+    /// What requests to the XDMS say, and whom they answer.
+    pub(crate) fn client(
+        &self,
+        credentials: Option<Credentials>,
+        intended_identity: Option<String>,
+    ) -> rollmark_xdm::client::Settings {
+        rollmark_xdm::client::Settings {
+            credentials,
+            intended_identity,
+            realm: self.xcap_realm.clone(),
+            policy: Policy {
+                md5: !self.xcap_no_md5,
+                ..Policy::default()
+            },
+            preferred_identity: self.xcap_preferred_identity.clone(),
+            ..rollmark_xdm::client::Settings::default()
+        }
+    }
+
     /// As the library has it.
     pub(crate) fn settings(&self, ca_file: Option<PathBuf>) -> HttpSettings {
         HttpSettings {

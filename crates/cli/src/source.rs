@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollmark::core::digest::Credentials;
 use rollmark::record::Recorder;
 use rollmark::{BlockListSource, SourceState, Update};
 use rollmark_xdm::client::Settings;
@@ -133,7 +132,8 @@ pub(crate) fn file(
 pub(crate) struct Xdms<'a> {
     pub(crate) root: &'a str,
     pub(crate) xui: &'a str,
-    pub(crate) credentials: Option<Credentials>,
+    /// How requests are made, but for the identity that an IMS core is told.
+    pub(crate) client: Settings,
     pub(crate) http: HttpSettings,
     pub(crate) polling: Polling,
     pub(crate) reading: Reading,
@@ -168,9 +168,8 @@ impl Xdms<'_> {
         let http = Http::new(&self.http).map_err(|fault| Fault::Xcap(fault.to_string()))?;
         let http = crate::record::observed(http, self.recorder.as_ref());
         let client = Settings {
-            credentials: self.credentials.clone(),
             intended_identity: self.ims.then(|| self.xui.to_owned()),
-            ..Settings::default()
+            ..self.client.clone()
         };
         let connection = Connection::new(http, client);
         let mut sources = documents(&connection, &root, self.xui, self.polling, &self.reading)?;

@@ -175,7 +175,7 @@ async fn watch_switching<'a>(
         let xdms = Xdms {
             root,
             xui: identity,
-            credentials: args.lists.credentials()?,
+            client: args.lists.http.client(args.lists.credentials()?, None),
             http: args.lists.http.settings(args.lists.xcap_ca.clone()),
             polling: args.lists.polling(),
             reading: args.lists.anchors.reading(),

@@ -121,6 +121,15 @@ fn limits_of_documents_are_settings() {
         ("max-media", 2, 3, &of_media),
         ("max-sidebars", 2, 3, &of_sidebars),
         ("max-body", 200, 2000, &three),
+        ("max-depth", 4, 5, &three),
+        ("max-attributes", 3, 4, &three),
+        ("max-text", 37, 38, &three),
+        (
+            "max-namespaces",
+            2,
+            10,
+            "<x xmlns='urn:1'/><x xmlns='urn:2'/><x xmlns='urn:3'/>",
+        ),
     ] {
         for (limit, taken) in [(low, false), (enough, true)] {
             let configured =

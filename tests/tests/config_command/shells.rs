@@ -49,11 +49,11 @@ fn bash_completes_commands_options_values_and_files() {
     let script = print(&["completions", "bash"]);
     assert_eq!(offered(&script, &["rollmark", "wa"]), ["watch"]);
     assert_eq!(
-        offered(&script, &["rollmark", "watch", "--xcap-r"]),
+        offered(&script, &["rollmark", "watch", "--xcap-roo"]),
         ["--xcap-root"]
     );
     assert_eq!(
-        offered(&script, &["rollmark", "watch", "--conf"]),
+        offered(&script, &["rollmark", "watch", "--confi"]),
         ["--config"]
     );
     assert_eq!(

@@ -1,8 +1,9 @@
 //! Settings of how an XDMS is asked, against the embedded one and against servers that keep silent.
 
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 
-use rollmark_xdms::{Settings, Xdms};
+use rollmark_xdms::{DigestAlgorithm, Settings, User, Xdms};
 use serde_json::Value;
 
 use crate::Configured;
@@ -128,4 +129,68 @@ async fn patience_and_size_are_settings() {
             .as_str()
             .is_some_and(|body| body.contains("sip:bob@x"))
     );
+}
+
+/// XDM-11, SEC-10, SEC-12: which realm and which algorithms are answered, and what the proxy is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_an_xdms_is_answered_is_a_setting() {
+    let start = async |algorithms: Vec<DigestAlgorithm>| {
+        let settings = Settings {
+            users: vec![User::new("alice", "sesame").xui(ME)],
+            realm: "xcap.example.org".into(),
+            algorithms,
+            ..Settings::new(nothing_there())
+        };
+        let server = Xdms::start(settings).await.expect("an XDMS");
+        server
+            .put("resource-lists", ME, "index", lists(""))
+            .expect("a document");
+        server
+    };
+    let old = start(vec![DigestAlgorithm::Md5]).await;
+    let new = start(vec![DigestAlgorithm::Sha256, DigestAlgorithm::Md5]).await;
+    for (server, more, reached) in [
+        (&old, "", true),
+        (&old, "xcap-no-md5 = true", false),
+        (&new, "xcap-no-md5 = true", true),
+        (&new, "xcap-realm = 'xcap.example.org'", true),
+        (&new, "xcap-realm = 'other.example.org'", false),
+    ] {
+        let settings = format!(
+            "as = '{ME}'\nxcap-root = '{}'\nxcap-user = 'alice'\nxcap-password-file = 'secret'\n{more}",
+            server.root()
+        );
+        let run = move || {
+            Configured::new(&settings).with("secret", "sesame\n").run(&[
+                "xdm",
+                "get",
+                "resource-lists",
+            ])
+        };
+        let output = tokio::task::spawn_blocking(run).await.expect("an outcome");
+        assert_eq!(output.status.success(), reached, "{more}: {output:?}");
+    }
+    // What is asked, as a server sees it that says nothing.
+    let silent = TcpListener::bind(nothing_there()).expect("a listener");
+    let at = silent.local_addr().expect("an address");
+    let settings = format!(
+        "as = '{ME}'\nxcap-root = 'http://{at}'\nxcap-timeout = 30\nxcap-preferred-identity = 'tel:+15550100'"
+    );
+    let run = move || Configured::new(&settings).run(&["xdm", "get", "resource-lists"]);
+    let running = tokio::task::spawn_blocking(run);
+    let asked = tokio::task::spawn_blocking(move || {
+        let (stream, _) = silent.accept().expect("a connection");
+        let lines = BufReader::new(stream)
+            .lines()
+            .map(|line| line.expect("UTF-8"));
+        lines
+            .take_while(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+    });
+    let asked = asked.await.expect("a request").join("\n").to_lowercase();
+    assert!(
+        asked.contains("x-xcap-preferred-identity: \"tel:+15550100\""),
+        "{asked}"
+    );
+    assert_eq!(running.await.expect("an outcome").status.code(), Some(1));
 }

@@ -7,13 +7,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-use super::entry::{Setting, unknown};
+use super::entry::{Kind, Setting, unknown};
 use super::file::{self, Fault, Line, Place};
 use super::{OPTION, command, configured};
 
 /// A line of the file, and the words that it stands for.
 struct Given {
     key: String,
+    is_flag: bool,
     place: Place,
     words: Vec<OsString>,
 }
@@ -103,6 +104,7 @@ fn check(
             match setting.words(line, folder) {
                 Ok(words) => given.push(Given {
                     key: line.key.clone(),
+                    is_flag: setting.kind() == Kind::Flag,
                     place: line.place,
                     words,
                 }),
@@ -163,8 +165,23 @@ fn settle(
                 of_file.dedup();
                 match of_file.as_slice() {
                     [] => return Ok(merged),
-                    // The other one is on the command line, which wins.
-                    &[only] => drop(given.remove(only)),
+                    // Another place is named on the command line, which wins. A wish is not dropped unseen.
+                    &[only] if !given[only].is_flag => drop(given.remove(only)),
+                    &[only] => {
+                        let key = &given[only].key;
+                        let others = named(&fault, ContextKind::InvalidArg);
+                        let others = others
+                            .into_iter()
+                            .chain(named(&fault, ContextKind::PriorArg));
+                        let others: Vec<String> = others.filter(|other| other != key).collect();
+                        let other = others.join(", --");
+                        return Err(wrong(
+                            given[only].place,
+                            format!(
+                                "{key} does not go with --{other} of the command line; take one out"
+                            ),
+                        ));
+                    }
                     &[first, .., last] => {
                         let [first, last] = [first, last].map(|at| &given[at]);
                         let line = first.place.line;

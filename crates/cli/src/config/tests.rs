@@ -253,6 +253,12 @@ fn what_is_wrong_is_told_with_its_place() {
             "as = 'sip:a@x'\njoin = true\nanonymous = true",
             "2 r.toml:3:1: rollmark watch takes anonymous or join (line 2), not both;",
         ),
+        // A wish is not dropped because of the command line.
+        (
+            "watch sip:r@x --join --as sip:a@x",
+            "\n anonymous = true",
+            "2 r.toml:2:2: anonymous does not go with --join of the command line; take one out",
+        ),
         (
             "block sip:b@x",
             "xcap-root = 'http://x'\nblock-list = 'b'",

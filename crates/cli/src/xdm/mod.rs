@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 use rollmark::core::uri::Uri;
 use rollmark_xdm::capabilities::Capabilities;
-use rollmark_xdm::client::{Fetched, Settings, Target};
+use rollmark_xdm::client::{Fetched, Target};
 use rollmark_xdm::selector::{
     ACCESS_RULES, ACCESS_RULES_DOCUMENT, DocumentSelector, INDEX, OMA_PRES_RULES,
     OMA_PRES_RULES_DOCUMENT, XCAP_CAPS, XCAP_DIRECTORY, XCAP_DIRECTORY_DOCUMENT, XcapRoot,
@@ -74,11 +74,7 @@ impl Place {
             Core::Ims => Some(self.xui().to_owned()),
             Core::Sip => None,
         };
-        let settings = Settings {
-            credentials,
-            intended_identity,
-            ..Settings::default()
-        };
+        let settings = self.http.client(credentials, intended_identity);
         Ok(Connection::new(http, settings))
     }
 }
