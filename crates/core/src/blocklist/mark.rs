@@ -2,11 +2,12 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::uri::Steps;
 
-/// What identifies a roster user. Its display text never does (URI-21).
-#[derive(Clone, Debug, Default)]
+/// What identifies a roster user. Its display text never does (URI-21). Its `Debug` shows how many URIs, not which (SEC-16).
+#[derive(Clone, Default)]
 pub struct Candidates<'a> {
     /// `user@entity`.
     pub entity: &'a str,
@@ -19,6 +20,17 @@ pub struct Candidates<'a> {
     pub yours: bool,
     /// The focus hides who this is; a host under .invalid is found without it (RFC 4575 §5.6).
     pub anonymous: bool,
+}
+
+impl fmt::Debug for Candidates<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidates")
+            .field("associated_aors", &self.associated_aors.len())
+            .field("endpoints", &self.endpoints.len())
+            .field("yours", &self.yours)
+            .field("anonymous", &self.anonymous)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The verdict.
@@ -59,8 +71,8 @@ impl Mark {
     }
 }
 
-/// The reason of a block (XDM-32).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The reason of a block (XDM-32). Its `Debug` shows where it came from, not whom it names (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub struct BlockedBy {
     /// Name of the source.
     pub source: Arc<str>,
@@ -74,6 +86,18 @@ pub struct BlockedBy {
     pub via: Via,
     /// What was done to the two URIs to see that they match.
     pub steps: Steps,
+}
+
+impl fmt::Debug for BlockedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockedBy")
+            .field("source", &self.source)
+            .field("of_list", &self.list.is_some())
+            .field("of_rule", &self.rule.is_some())
+            .field("via", &self.via)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which of a user's URIs matched.

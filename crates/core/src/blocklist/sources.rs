@@ -5,6 +5,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use hashbrown::HashSet;
 
@@ -16,7 +17,8 @@ use crate::uri::{Form, Identity, IdentityRules, Scheme, Step, Steps, Uri, identi
 use crate::wall_time::WallTime;
 
 /// Any number of named sources in configured order, and the IM user's own identities.
-#[derive(Clone, Debug, Default)]
+/// Its `Debug` shows them as they show themselves, and of the user how many identities (SEC-16).
+#[derive(Clone, Default)]
 pub struct BlockLists {
     rules: IdentityRules,
     match_endpoints: bool,
@@ -27,13 +29,35 @@ pub struct BlockLists {
     wall_time: Option<WallTime>,
 }
 
-/// What a change can have done to marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for BlockLists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockLists")
+            .field("sources", &self.sources)
+            .field("own", &self.own.len())
+            .field("wall_time", &self.wall_time)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a change can have done to marks. Its `Debug` shows to how many, not to whom (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub enum Changed {
     /// Only users with one of these canonical identities can be marked otherwise; none: no mark changes.
     Identities(Vec<String>),
     /// Any user can be marked otherwise.
     Everything,
+}
+
+impl fmt::Debug for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Identities(identities) => f
+                .debug_tuple("Identities")
+                .field(&identities.len())
+                .finish(),
+            Self::Everything => f.write_str("Everything"),
+        }
+    }
 }
 
 /// A source as it stands.

@@ -26,8 +26,8 @@ pub struct RuleSettings {
 /// Names of enablers that are the user's messaging: a word of the name is one of these (XDM-70).
 const OUR_SERVICES: [&str; 3] = ["im", "cpm", "chat"];
 
-/// A rule set, ready to be asked.
-#[derive(Clone, Debug, Default)]
+/// A rule set, ready to be asked. Its `Debug` shows how many rules, not whom they name (SEC-16).
+#[derive(Clone, Default)]
 pub struct Rules {
     /// Those that can ever match, in document order.
     pub(super) rules: Vec<Ready>,
@@ -43,7 +43,7 @@ pub struct Rules {
 }
 
 /// A rule without the conditions whose truth is settled.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Ready {
     pub(super) id: Arc<str>,
     pub(super) class: Option<RuleClass>,
@@ -56,7 +56,7 @@ pub(super) struct Ready {
 }
 
 /// An `identity` condition.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Identities {
     pub(super) ones: HashMap<String, Named>,
     pub(super) many: Vec<Many>,
@@ -67,7 +67,7 @@ pub(super) struct Identities {
 }
 
 /// An identity that a rule or a list names.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Named {
     /// As it may be shown.
     pub(super) entry: Arc<str>,
@@ -77,7 +77,7 @@ pub(super) struct Named {
 }
 
 /// A `many` condition.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Many {
     /// As written; none for everybody.
     pub(super) domain: Option<Arc<str>>,
@@ -87,7 +87,7 @@ pub(super) struct Many {
 }
 
 /// An `external-list` condition.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Lists {
     pub(super) members: HashMap<String, Named>,
     /// Names, or anchors, of the lists; [`Named::place`] is an index of it.

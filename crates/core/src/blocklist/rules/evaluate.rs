@@ -16,16 +16,16 @@ use super::{Actions, Deciding, Interval, Outcome, RuleClass, Rules, Verdict};
 use crate::uri::{Form, Identity, IdentityRules, Steps, domain, identity};
 use crate::wall_time::WallTime;
 
-/// A user as rules see him: one person, by whatever URIs he is known.
-#[derive(Clone, Debug, Default)]
+/// A user as rules see him: one person, by whatever URIs he is known. Its `Debug` shows how many, not which (SEC-16).
+#[derive(Clone, Default)]
 pub struct Requester {
-    known: SmallVec<[Known; 1]>,
-    anonymous: bool,
+    pub(super) known: SmallVec<[Known; 1]>,
+    pub(super) anonymous: bool,
 }
 
 /// One URI of a user.
-#[derive(Clone, Debug)]
-struct Known {
+#[derive(Clone)]
+pub(super) struct Known {
     /// Place among the URIs given.
     place: usize,
     identity: Identity,
@@ -62,7 +62,7 @@ impl Requester {
 }
 
 /// A rule that matches, or may.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Matching<'r> {
     rule: &'r Ready,
     /// What it depends on; none if it matches for sure.
@@ -70,7 +70,7 @@ struct Matching<'r> {
 }
 
 /// What is not known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Open<'r> {
     /// All members of this list.
     List(&'r Arc<str>),

@@ -5,6 +5,7 @@
 
 mod combine;
 mod compiled;
+mod discreet;
 mod evaluate;
 #[cfg(test)]
 mod marks_tests;
@@ -62,8 +63,8 @@ pub enum Condition {
     Unknown,
 }
 
-/// A child of `identity`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A child of `identity`. Its `Debug` shows what it is, not whom it names (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub enum Who {
     /// `one@id`, as written.
     One(Arc<str>),
@@ -76,8 +77,8 @@ pub enum Who {
     },
 }
 
-/// What an `except` leaves out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an `except` leaves out. Its `Debug` does not say whom (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub enum Except {
     /// `except@id`, as written.
     Id(Arc<str>),
@@ -94,8 +95,9 @@ pub struct Interval {
     pub until: WallTime,
 }
 
-/// An `ocp:entry` of an external list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An `ocp:entry` of an external list. Its `Debug` shows what is known of it, not whose it is, for its anchor is below a user's
+/// identity (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExternalList {
     /// `entry@anc`, as written: where the list is.
     pub anchor: Arc<str>,
@@ -105,8 +107,8 @@ pub struct ExternalList {
     pub members: Option<Members>,
 }
 
-/// Members of an external list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Members of an external list. Its `Debug` shows how many, not who (SEC-16).
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Members {
     /// URIs as written in the list.
     pub uris: Vec<Arc<str>>,

@@ -63,8 +63,8 @@ impl RuleClass {
     }
 }
 
-/// What rules say of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What rules say of a user. Its `Debug` names rules, not users (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// What they come to.
     pub outcome: Outcome,
@@ -73,8 +73,8 @@ pub struct Verdict {
     pub(super) note: Note,
 }
 
-/// The first rule in document order that has the deciding value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The first rule in document order that has the deciding value. Its `Debug` does not say whom its entry names (SEC-16).
+#[derive(Clone, PartialEq, Eq)]
 pub struct Deciding {
     /// Its id.
     pub rule: Arc<str>,
@@ -93,7 +93,7 @@ pub struct Deciding {
 }
 
 /// What else there is to say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Note {
     /// A rule that would block, and is outweighed by the more permissive one that decides.
     pub(super) outweighed: Option<Arc<str>>,
