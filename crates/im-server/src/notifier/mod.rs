@@ -1,21 +1,24 @@
 //! The notifier: what a SUBSCRIBE for the event packages `conference` and `xcap-diff` gets (RFC 6665 §4.2.1).
 
+mod reading;
+mod refusal;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ezk_sip_core::transport::{OutgoingResponse, TargetTransportInfo};
+use ezk_sip_core::transport::OutgoingResponse;
 use ezk_sip_core::{Endpoint as SipEndpoint, IncomingRequest, Layer, MayTake};
-use ezk_sip_types::uri::SipUri;
 use ezk_sip_types::{Method, Name, StatusCode};
 
 use crate::focus::{FinalDocument, TerminationReason};
 use crate::server::{ConferenceKey, Shared, State};
 use crate::subscription::{Dialog, DialogId, Subscription, deliver};
-use crate::xcap_diff::{self, ListFault, Watch};
-
-const PACKAGE: &str = "conference";
+use crate::xcap_diff::Watch;
+use reading::{Package, event, expires, watched};
+pub(crate) use reading::{contact, contact_uri, flow, raw};
+use refusal::Refusal;
 
 pub(crate) const ALLOW_EVENTS: &str = "conference, xcap-diff";
 
@@ -56,72 +59,6 @@ impl Layer for NotifierLayer {
                 tracing::warn!(%error, "SUBSCRIBE could not be refused");
             }
         }
-    }
-}
-
-/// What is subscribed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Package {
-    Conference,
-    XcapDiff,
-}
-
-/// Why a SUBSCRIBE is refused.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// A header is missing or unreadable.
-    Malformed(&'static str),
-    /// No such conference.
-    NotFound,
-    /// The tags name no subscription (RFC 6665 §4.1.2.2).
-    NoDialog,
-    /// Too short a time.
-    TooBrief { min_expires: u32 },
-    /// Not our event package.
-    BadEvent,
-    /// A body that is no list of URIs (RFC 5875 §4.4).
-    ListType,
-    /// Too many URIs in it.
-    TooMany,
-    /// xcap-diff documents are not accepted (RFC 5875 §4.4).
-    NotAcceptable,
-    /// CSeq below that of an earlier SUBSCRIBE (RFC 3261 §12.2.2).
-    OutOfOrder,
-}
-
-impl Refusal {
-    fn response(
-        &self,
-        shared: &Shared,
-        endpoint: &SipEndpoint,
-        request: &IncomingRequest,
-    ) -> OutgoingResponse {
-        let (code, reason) = match self {
-            Self::Malformed(what) => (400, *what),
-            Self::NotFound => (404, "No Such Conference"),
-            Self::NoDialog => (481, "Subscription Does Not Exist"),
-            Self::TooBrief { .. } => (423, "Interval Too Brief"),
-            Self::BadEvent => (489, "Bad Event"),
-            Self::ListType => (415, "Unsupported Media Type"),
-            Self::TooMany => (413, "Too Many URIs"),
-            Self::NotAcceptable => (406, "Not Acceptable"),
-            Self::OutOfOrder => (500, "CSeq Out Of Order"),
-        };
-        let tag = match &request.base_headers.to.tag {
-            Some(_) => None,
-            None => Some(shared.new_tag()),
-        };
-        let mut response = response(endpoint, request, code, reason, tag.as_deref());
-        let headers = &mut response.msg.headers;
-        match self {
-            Self::TooBrief { min_expires } => {
-                headers.insert(Name::MIN_EXPIRES, min_expires.to_string());
-            }
-            Self::BadEvent => headers.insert(Name::ALLOW_EVENTS, ALLOW_EVENTS),
-            Self::ListType => headers.insert(Name::ACCEPT, xcap_diff::LIST_TYPE),
-            _ => {}
-        }
-        response
     }
 }
 
@@ -330,42 +267,6 @@ pub(crate) fn response(
     response
 }
 
-/// The URIs of an xcap-diff SUBSCRIBE; none without a body (RFC 5875 §4.4).
-fn watched(request: &IncomingRequest) -> Result<Option<Vec<String>>, Refusal> {
-    let mut accepted = request.headers.get_raw(&Name::ACCEPT).peekable();
-    if accepted.peek().is_some() {
-        let takes = |value: &str| {
-            let mut ranges = value.split(',').map(|range| range.split(';').next());
-            ranges.any(|range| range.map(str::trim) == Some(xcap_diff::CONTENT_TYPE))
-        };
-        if !accepted.any(|value| takes(value)) {
-            return Err(Refusal::NotAcceptable);
-        }
-    }
-    if request.body.is_empty() {
-        return Ok(None);
-    }
-    let content_type = raw(request, &Name::CONTENT_TYPE).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(xcap_diff::LIST_TYPE) {
-        return Err(Refusal::ListType);
-    }
-    match xcap_diff::uris(&request.body) {
-        Ok(uris) => Ok(Some(uris)),
-        Err(ListFault::Malformed) => Err(Refusal::Malformed("Bad Resource List")),
-        Err(ListFault::TooMany) => Err(Refusal::TooMany),
-    }
-}
-
-/// Where the request came from is where NOTIFY goes.
-pub(crate) fn flow(request: &IncomingRequest) -> TargetTransportInfo {
-    let info = &request.tp_info;
-    TargetTransportInfo {
-        via_host_port: None,
-        transport: Some((info.transport.clone(), info.source)),
-    }
-}
-
 /// Our Contact: the focus at the address the request came to (RFC 4579 §3.2: with `isfocus`).
 fn local_contact(
     state: &State,
@@ -389,124 +290,4 @@ fn local_contact(
         Package::XcapDiff => "",
     };
     format!("<sip:{}@{addr}{parameter}>{feature}", key.user)
-}
-
-pub(crate) fn raw<'a>(request: &'a IncomingRequest, name: &Name) -> Option<&'a str> {
-    request
-        .headers
-        .get_raw(name)
-        .next()
-        .map(|value| value.trim())
-}
-
-/// The Event value of our NOTIFY requests: the package, with the `id` of the SUBSCRIBE (RFC 6665 §8.2.1).
-fn event(value: Option<&str>) -> Result<(Package, String), Refusal> {
-    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
-    let (package, name) = match parts.next() {
-        Some(PACKAGE) => (Package::Conference, PACKAGE),
-        Some(xcap_diff::PACKAGE) => (Package::XcapDiff, xcap_diff::PACKAGE),
-        _ => return Err(Refusal::BadEvent),
-    };
-    let id = parts.find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("id").then(|| value.trim())
-    });
-    let event = match id {
-        Some(id) => format!("{name};id={id}"),
-        None => name.to_owned(),
-    };
-    Ok((package, event))
-}
-
-/// Seconds of the Expires header (RFC 3261 §20.19).
-fn expires(value: Option<&str>) -> Result<Option<u32>, Refusal> {
-    value
-        .map(|value| {
-            let digits = value.split(';').next().unwrap_or_default();
-            digits.trim().parse()
-        })
-        .transpose()
-        .map_err(|_| Refusal::Malformed("Bad Expires"))
-}
-
-/// The remote target; `None` without a Contact header.
-pub(crate) fn contact(request: &IncomingRequest) -> Result<Option<SipUri>, Refusal> {
-    let Some(value) = raw(request, &Name::CONTACT) else {
-        return Ok(None);
-    };
-    contact_uri(value)
-        .and_then(|uri| uri.parse().ok())
-        .map(Some)
-        .ok_or(Refusal::Malformed("Bad Contact"))
-}
-
-/// The URI of a Contact value: in angle brackets after a name, or up to the first parameter (RFC 3261 §20.10).
-pub(crate) fn contact_uri(value: &str) -> Option<&str> {
-    let mut rest = value;
-    if let Some(quoted) = rest.strip_prefix('"') {
-        let mut escaped = false;
-        let close = quoted.find(|c| {
-            let closes = c == '"' && !escaped;
-            escaped = c == '\\' && !escaped;
-            closes
-        })?;
-        rest = quoted.get(close + 1..)?;
-    }
-    match rest.split_once('<') {
-        Some((_, rest)) => rest.split_once('>').map(|(uri, _)| uri.trim()),
-        None => rest.split([';', ',']).next().map(str::trim),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_contact_uri_is_found_in_every_form() {
-        // RFC 3261 §20.10
-        for (value, uri) in [
-            ("<sip:a@h;x=1>;expires=5", Some("sip:a@h;x=1")),
-            ("sip:a@h;expires=5", Some("sip:a@h")),
-            ("A <sip:a@h>", Some("sip:a@h")),
-            (r#""A \"<\" B" <sip:a@h>"#, Some("sip:a@h")),
-            (r#""A"#, None),
-            ("<sip:a@h", None),
-        ] {
-            assert_eq!(contact_uri(value), uri, "{value}");
-        }
-    }
-
-    #[test]
-    fn only_our_packages_are_accepted_and_their_id_kept() {
-        // RFC 6665 §4.2.1.1, §8.2.1
-        for (value, package, told) in [
-            ("conference", Package::Conference, "conference"),
-            (
-                "conference ;x=1; ID=7",
-                Package::Conference,
-                "conference;id=7",
-            ),
-            (
-                "xcap-diff;diff-processing=no-patching",
-                Package::XcapDiff,
-                "xcap-diff",
-            ),
-        ] {
-            assert_eq!(event(Some(value)), Ok((package, told.into())), "{value}");
-        }
-        for other in [None, Some("presence"), Some("conference.winfo")] {
-            assert_eq!(event(other), Err(Refusal::BadEvent), "{other:?}");
-        }
-    }
-
-    #[test]
-    fn expires_is_a_number_of_seconds() {
-        assert_eq!(expires(None), Ok(None));
-        assert_eq!(expires(Some("0")), Ok(Some(0)));
-        assert_eq!(expires(Some("3600 ;x")), Ok(Some(3600)));
-        for bad in ["", "-1", "soon", "99999999999"] {
-            assert!(expires(Some(bad)).is_err(), "{bad}");
-        }
-    }
 }
