@@ -39,6 +39,11 @@
 //! A softphone whose server wants SUBSCRIBE on the very connection that it registered over registers by
 //! [`ConferencePlugin::requests`], or gives [`Connections::of_endpoint`].
 //!
+//! # Among other layers
+//! The plugin takes the NOTIFYs of its own dialogs and nothing else, so it may stand anywhere among the softphone's layers, the
+//! `DialogLayer` of ezk-sip-ua included, which keeps to its own dialogs (`tests/embedding` is run with both orders). A layer before it
+//! must leave NOTIFYs that it does not know: where one takes them no roster comes, and after Timer N the state says `no-notify`.
+//!
 //! # What ezk-sip-core 0.9 cannot do, and what follows
 //! | limit of ezk | what the plugin does |
 //! |---|---|
