@@ -10,7 +10,7 @@ use rollmark_tests::focus::Focus;
 use rollmark_tests::kit::baresip::Baresip;
 use rollmark_tests::kit::notifier::{Body, Notifier};
 use rollmark_tests::kit::wire::{Socket, Transport};
-use rollmark_tests::kit::{Adapter, document};
+use rollmark_tests::kit::{Adapter, digest, document};
 use rollmark_tests::lab::Lab;
 use rollmark_tests::process::PATIENCE;
 
@@ -177,6 +177,100 @@ fn each_account_has_its_own_subscriptions() {
     phone.terminate();
     phone.heard("ended unsubscribed");
     assert!(phone.end().success(), "{}", phone.transcript());
+}
+
+/// A notifier that the test plays, and alice's softphone at it.
+fn played(password: &str, keys: &str) -> (Notifier, Phone) {
+    let form = Baresip(Transport::Udp).abilities().form;
+    let notifier = Notifier::new(Socket::listen(Transport::Udp), form);
+    let dir = folder(&account("alice", password, &notifier.address()), &ALL);
+    write_config(&dir, keys, &ALL);
+    let phone = Phone::open(&dir);
+    (notifier, phone)
+}
+
+/// SUB-12: the password changes while a conference is watched: the account is made anew with it, and the challenges of the very
+/// subscription are answered with it.
+#[test]
+fn a_new_password_holds_for_what_is_watched() {
+    let (mut notifier, mut phone) = played("old-one", "");
+    let challenge = |nonce: &str| {
+        format!("Digest realm=\"lab.test\", nonce=\"{nonce}\", qop=\"auth\", algorithm=MD5")
+    };
+    phone.asked("conf_watch sip:room@example.org", "watching");
+    let asked = notifier.poll(PATIENCE).expect("a SUBSCRIBE");
+    notifier.respond(&asked, 401, &[("WWW-Authenticate", &challenge("one"))]);
+    let first = notifier.poll(PATIENCE).expect("one with credentials");
+    digest::check(&first.message, "alice", "old-one", "one");
+    notifier.respond(&first, 200, &[]);
+    let kind = "application/conference-info+xml";
+    let text = &document(1, "full", &["bob"]);
+    let body = Some(Body { kind, text });
+    notifier.notify(&first, "active;expires=3600", body, PATIENCE);
+    phone.heard("roster of 1 user");
+
+    phone.type_in(&format!("uadel {}", Lab::uri("alice")));
+    let renewed = account("alice", "new-one", &notifier.address());
+    phone.type_in(&format!("uanew {}", renewed.trim()));
+    phone.type_in("conf_refresh");
+    let refresh = notifier.poll(PATIENCE).expect("a refresh");
+    assert!(!refresh.initial && refresh.call_id() == first.call_id());
+    notifier.respond(&refresh, 401, &[("WWW-Authenticate", &challenge("two"))]);
+    let again = notifier.poll(PATIENCE).expect("it with credentials");
+    assert_eq!(again.call_id(), first.call_id());
+    digest::check(&again.message, "alice", "new-one", "two");
+    notifier.respond(&again, 200, &[]);
+    let text = &document(2, "full", &["bob", "dave"]);
+    let body = Some(Body { kind, text });
+    notifier.notify(&again, "active;expires=3600", body, PATIENCE);
+    phone.heard("joined sip:dave@example.org");
+
+    // It changes once more: what libre remembers is refused, so the account is asked anew.
+    phone.type_in(&format!("uadel {}", Lab::uri("alice")));
+    let renewed = account("alice", "newest", &notifier.address());
+    phone.type_in(&format!("uanew {}", renewed.trim()));
+    phone.type_in("conf_refresh");
+    let refresh = notifier.poll(PATIENCE).expect("another refresh");
+    notifier.respond(&refresh, 401, &[("WWW-Authenticate", &challenge("three"))]);
+    let last = notifier.poll(PATIENCE).expect("it with the newest");
+    digest::check(&last.message, "alice", "newest", "three");
+    notifier.respond(&last, 200, &[]);
+}
+
+/// IMS-06, IMS-16, IMS-21, SW-03: what the registrar said is told by configuration: it is in the SUBSCRIBE on the wire, and in none once
+/// the mode is plain SIP.
+#[test]
+fn facts_of_an_ims_core_by_configuration() {
+    let access = "IEEE-802.11;i-wlan-node-id=000000000001";
+    let keys = format!(
+        "conference_mode ims\nconference_service_route <sip:orig@192.0.2.7;lr>\n\
+         conference_associated_uri sip:other@lab.test,sip:alice@lab.test\nconference_access_network {access}\n"
+    );
+    let (mut notifier, mut phone) = played("x", &keys);
+    phone.asked("conf_watch sip:room@example.org", "watching");
+    let asked = notifier.poll(PATIENCE).expect("a SUBSCRIBE");
+    let message = &asked.message;
+    let routes: Vec<_> = message.all("Route").collect();
+    let pcscf = format!("sip:{}", notifier.address());
+    assert_eq!(routes.len(), 2, "{message:#?}");
+    assert!(routes[0].contains(&pcscf), "{routes:?}");
+    assert_eq!(routes[1], "<sip:orig@192.0.2.7;lr>");
+    assert_eq!(
+        message.get("P-Preferred-Identity"),
+        Some("<sip:alice@lab.test>")
+    );
+    assert_eq!(message.get("P-Access-Network-Info"), Some(access));
+    notifier.respond(&asked, 404, &[]);
+    phone.heard("ended not-found");
+
+    phone.asked("conf_mode sip", "mode sip");
+    phone.asked("conf_watch sip:room@example.org", "watching");
+    let asked = notifier.poll(PATIENCE).expect("a SUBSCRIBE");
+    for name in ["P-Preferred-Identity", "P-Access-Network-Info"] {
+        assert_eq!(asked.message.get(name), None);
+    }
+    notifier.respond(&asked, 404, &[]);
+    phone.heard("ended not-found");
 }
 
 /// What a user may get wrong: a line says what and the softphone lives on.

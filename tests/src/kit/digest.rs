@@ -33,7 +33,7 @@ pub(super) fn response(
 ///
 /// # Panics
 /// When it does not.
-pub(super) fn check(request: &Message, user: &str, password: &str, nonce: &str) {
+pub fn check(request: &Message, user: &str, password: &str, nonce: &str) {
     let credentials = request.get("Authorization").unwrap_or_default();
     let get = |name| value(credentials, name).unwrap_or_default();
     assert_eq!(

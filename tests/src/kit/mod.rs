@@ -8,7 +8,7 @@
 //! An adapter's test file is one line, `rollmark_tests::conformance!(…)`, and one test that lists what is impossible.
 
 pub mod baresip;
-mod digest;
+pub mod digest;
 pub mod ezk;
 pub mod fake;
 pub mod message;

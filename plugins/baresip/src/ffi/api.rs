@@ -164,7 +164,6 @@ table! {
     /// The same in all known versions.
     Common:
     mem_deref: unsafe extern "C" fn(Ptr) -> Ptr,
-    mem_ref: unsafe extern "C" fn(Ptr) -> Ptr,
     mbuf_alloc: unsafe extern "C" fn(usize) -> Ptr,
     mbuf_write_str: unsafe extern "C" fn(Ptr, Str) -> c_int,
     tmr_init: unsafe extern "C" fn(Ptr),

@@ -28,7 +28,8 @@ pub(super) struct Wanted {
 struct Handle {
     /// URI of the account.
     account: CString,
-    ua: Ptr,
+    /// The user part of Contact. The account itself is not held, or it could not be deleted and made anew.
+    user: CString,
     dialog: Ptr,
     auth: Ptr,
     subscription: Ptr,
@@ -80,7 +81,7 @@ pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
         }
         let handle = Box::into_raw(Box::new(Handle {
             account: aor,
-            ua: (api.mem_ref)(ua),
+            user: c_string(&super::text((api.ua_cuser)(ua)).unwrap_or_default()),
             dialog: null_mut(),
             auth: null_mut(),
             subscription: null_mut(),
@@ -118,7 +119,7 @@ pub(super) fn open(api: &Api, id: u64, wanted: Wanted) {
                 event.as_ptr(),
                 null(),
                 wanted.expires,
-                (api.ua_cuser)(ua),
+                (*handle).user.as_ptr(),
                 on_auth,
                 name(id),
                 false,
@@ -217,7 +218,6 @@ pub(super) fn release(api: &Api, id: u64) {
             handle.request,
             handle.auth,
             handle.dialog,
-            handle.ua,
         ] {
             (api.mem_deref)(object);
         }
@@ -246,8 +246,10 @@ extern "C" fn on_auth(
         // SAFETY: the handle lives; the account is asked for by its URI, for it may have been made anew; the rest is handed
         // on as it came.
         unsafe {
-            let found = (api.uag_find_aor)((*handle).account.as_ptr());
-            let ua = if found.is_null() { (*handle).ua } else { found };
+            let ua = (api.uag_find_aor)((*handle).account.as_ptr());
+            if ua.is_null() {
+                return super::BROKEN;
+            }
             (api.account_auth)((api.ua_account)(ua), user, password, realm)
         }
     })
@@ -411,12 +413,7 @@ fn on_send(transport: c_int, source: Const, buffer: Ptr, id: u64) -> c_int {
         // SAFETY: the contact points to strings and an address that outlive this call; the handle lives.
         unsafe {
             let mut contact = SipContact::empty();
-            (api.sip_contact_set)(
-                &raw mut contact,
-                (api.ua_cuser)((*handle).ua),
-                source,
-                transport,
-            );
+            (api.sip_contact_set)(&raw mut contact, (*handle).user.as_ptr(), source, transport);
             let mut printf = Printf {
                 handler: gather,
                 arg: (&raw mut line).cast::<c_void>(),
