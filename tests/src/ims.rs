@@ -1,14 +1,13 @@
 //! The IMS lab: P-, I-, S-CSCF and application server by Kamailio, an HSS with Milenage, on loopback (TS 23.228).
 
-use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::process::{PATIENCE, Process, labs_dir, run_dir};
+use crate::held::Held;
+use crate::process::PATIENCE;
 
 /// What to do when a server or tool of the lab is missing.
 pub const INSTALL: &str = "Run ./tests/run, which installs it, or: apt-get install kamailio \
@@ -20,66 +19,30 @@ pub const ALICE_AKA: &str =
 
 /// One running IMS core on ports of its own. Dropping it stops it and removes its folder.
 #[derive(Debug)]
-pub struct ImsLab {
-    process: Process,
-    values: BTreeMap<String, String>,
-}
+pub struct ImsLab(Held);
 
 impl ImsLab {
     /// Starts a core; `settings` are the environment variables at the top of `lab-start.sh`.
     ///
-    /// Free ports are chosen a moment before they are bound, so a clash is forgiven, twice.
-    ///
     /// # Panics
     /// When Kamailio or its IMS modules are not installed, or the core does not come up.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        Self::attempt(settings)
-            .or_else(|_| Self::attempt(settings))
-            .or_else(|_| Self::attempt(settings))
-            .unwrap_or_else(|said| panic!("the IMS lab did not start. {INSTALL}\n{said}"))
-    }
-
-    fn attempt(settings: &[(&str, &str)]) -> Result<Self, String> {
-        let dir = run_dir("ims");
-        let mut command = Command::new(labs_dir().join("ims/lab-start.sh"));
-        command
-            .arg("--hold")
-            .env("LAB_DIR", &dir)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .envs(settings.iter().copied());
-        let mut process = Process::start(&mut command, INSTALL);
-        let mut values = BTreeMap::new();
-        while let Some(line) = process.line("sign of life from the lab") {
-            if line == "ready" {
-                return Ok(Self { process, values });
-            }
-            if let Some((key, value)) = line.split_once('=') {
-                values.insert(key.to_owned(), value.to_owned());
-            }
-        }
-        process.finish(PATIENCE);
-        Err(process.transcript())
-    }
-
-    fn value(&self, key: &str) -> &str {
-        self.values
-            .get(key)
-            .unwrap_or_else(|| panic!("the lab told no {key}\n{}", self.process.transcript()))
+        Self(Held::start("ims", settings, INSTALL))
     }
 
     /// The P-CSCF, UDP and TCP, that puts a wrong route set right: `127.0.0.1:PORT`.
     pub fn pcscf(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_PCSCF_PORT"))
+        self.0.address("LAB_PCSCF_PORT")
     }
 
     /// The P-CSCF, UDP, that answers 400 to a wrong route set: `127.0.0.1:PORT`.
     pub fn strict_pcscf(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_STRICT_PORT"))
+        self.0.address("LAB_STRICT_PORT")
     }
 
     /// The S-CSCF: `127.0.0.1:PORT`.
     pub fn scscf(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_SCSCF_PORT"))
+        self.0.address("LAB_SCSCF_PORT")
     }
 
     /// The SIP URI of a user or room of the home domain. Rooms begin with `conf-`.
@@ -89,7 +52,7 @@ impl ImsLab {
 
     /// Its run folder.
     pub fn dir(&self) -> &Path {
-        Path::new(self.value("LAB_DIR"))
+        self.0.dir()
     }
 
     /// Writes a file into the run folder and gives its path.
@@ -97,9 +60,7 @@ impl ImsLab {
     /// # Panics
     /// When it cannot be written.
     pub fn file(&self, name: &str, content: &str) -> String {
-        let path = self.dir().join(name);
-        std::fs::write(&path, content).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path.display().to_string()
+        self.0.file(name, content)
     }
 
     /// Asks the HSS, or tells it something: `{"cmd":"set","impi":…}`; see `hss.py`.
@@ -108,7 +69,7 @@ impl ImsLab {
     /// When it does not answer.
     pub fn hss(&self, command: &Value) -> Value {
         let answer = ask(
-            self.value("LAB_HSS_CONTROL_PORT"),
+            self.0.value("LAB_HSS_CONTROL_PORT"),
             command.to_string().as_bytes(),
         );
         serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"))
@@ -219,13 +180,13 @@ impl ImsLab {
              Content-Type: application/conference-info+xml\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answer = ask(self.value("LAB_AS_PORT"), message.as_bytes());
+        let answer = ask(self.0.value("LAB_AS_PORT"), message.as_bytes());
         assert!(answer.starts_with("SIP/2.0 200"), "{answer}");
     }
 
     /// The log of a node, or of `hss`.
     pub fn log(&self, node: &str) -> String {
-        std::fs::read_to_string(self.dir().join(format!("{node}.log"))).unwrap_or_default()
+        self.0.log(node)
     }
 }
 
@@ -266,8 +227,5 @@ impl Drop for ImsLab {
                 eprintln!("log of {node}:\n{}", self.log(node));
             }
         }
-        // End of input is the script's sign to stop every node, which it does in bounded time.
-        self.process.close_stdin();
-        while self.process.running_after(PATIENCE) {}
     }
 }

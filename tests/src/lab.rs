@@ -1,13 +1,12 @@
 //! The Kamailio lab: a real conference notifier (RFC 4575) and XCAP server (RFC 4825) on loopback.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
-use crate::process::{PATIENCE, Process, labs_dir, run_dir};
+use crate::held::Held;
+use crate::process::PATIENCE;
 
 /// What to do when a server or tool of the labs is missing.
 pub const INSTALL: &str = "Run ./tests/run, which installs it, or: apt-get install kamailio \
@@ -16,65 +15,30 @@ baresip-core";
 
 /// One running lab on ports of its own. Dropping it stops it and removes its folder.
 #[derive(Debug)]
-pub struct Lab {
-    process: Process,
-    values: BTreeMap<String, String>,
-}
+pub struct Lab(Held);
 
 impl Lab {
     /// Starts a lab; `settings` are the environment variables at the top of `lab-start.sh`.
     ///
-    /// Free ports are chosen a moment before they are bound, so a clash is forgiven, twice.
-    ///
     /// # Panics
     /// When Kamailio is not installed or does not come up.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        Self::attempt(settings)
-            .or_else(|_| Self::attempt(settings))
-            .or_else(|_| Self::attempt(settings))
-            .unwrap_or_else(|said| panic!("the Kamailio lab did not start. {INSTALL}\n{said}"))
-    }
-
-    fn attempt(settings: &[(&str, &str)]) -> Result<Self, String> {
-        let dir = run_dir("kamailio");
-        let mut command = Command::new(labs_dir().join("kamailio/lab-start.sh"));
-        command
-            .arg("--hold")
-            .env("LAB_DIR", &dir)
-            .envs(settings.iter().copied());
-        let mut process = Process::start(&mut command, INSTALL);
-        let mut values = BTreeMap::new();
-        while let Some(line) = process.line("sign of life from the lab") {
-            if line == "ready" {
-                return Ok(Self { process, values });
-            }
-            if let Some((key, value)) = line.split_once('=') {
-                values.insert(key.to_owned(), value.to_owned());
-            }
-        }
-        process.finish(PATIENCE);
-        Err(process.transcript())
-    }
-
-    fn value(&self, key: &str) -> &str {
-        self.values
-            .get(key)
-            .unwrap_or_else(|| panic!("the lab told no {key}\n{}", self.process.transcript()))
+        Self(Held::start("kamailio", settings, INSTALL))
     }
 
     /// Where its SIP side listens, UDP and TCP: `127.0.0.1:PORT`.
     pub fn server(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_SIP_PORT"))
+        self.0.address("LAB_SIP_PORT")
     }
 
     /// Where its SIP side listens for TLS, with a certificate of the lab's own CA.
     pub fn tls_server(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_TLS_PORT"))
+        self.0.address("LAB_TLS_PORT")
     }
 
     /// Where its HTTP side listens: `127.0.0.1:PORT`.
     pub fn http(&self) -> String {
-        format!("127.0.0.1:{}", self.value("LAB_HTTP_PORT"))
+        self.0.address("LAB_HTTP_PORT")
     }
 
     /// The root of its XCAP server.
@@ -86,13 +50,13 @@ impl Lab {
     pub fn secure_xcap_root(&self) -> String {
         format!(
             "https://127.0.0.1:{}/xcap-root",
-            self.value("LAB_HTTPS_PORT")
+            self.0.value("LAB_HTTPS_PORT")
         )
     }
 
     /// The PEM file of the authority that signed the lab's certificates.
     pub fn ca(&self) -> String {
-        self.value("LAB_CA").to_owned()
+        self.0.value("LAB_CA").to_owned()
     }
 
     /// The SIP URI of a user or room of the lab's domain.
@@ -102,7 +66,7 @@ impl Lab {
 
     /// Its run folder.
     pub fn dir(&self) -> &Path {
-        Path::new(self.value("LAB_DIR"))
+        self.0.dir()
     }
 
     /// The file with its settings, for the lab's own tools.
@@ -115,9 +79,7 @@ impl Lab {
     /// # Panics
     /// When it cannot be written.
     pub fn file(&self, name: &str, content: &str) -> String {
-        let path = self.dir().join(name);
-        std::fs::write(&path, content).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        path.display().to_string()
+        self.0.file(name, content)
     }
 
     /// How often Kamailio has met `what` for a room: `expires-N`, a SUBSCRIBE with that Expires;
@@ -161,7 +123,7 @@ impl Lab {
 
     /// Kamailio's log.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.dir().join("kamailio.log")).unwrap_or_default()
+        self.0.log("kamailio")
     }
 }
 
@@ -170,8 +132,5 @@ impl Drop for Lab {
         if std::thread::panicking() {
             eprintln!("Kamailio's log:\n{}", self.log());
         }
-        // End of input is the script's sign to stop Kamailio, which it does in bounded time.
-        self.process.close_stdin();
-        while self.process.running_after(PATIENCE) {}
     }
 }

@@ -15,6 +15,7 @@
 pub mod baresip;
 pub mod focus;
 pub mod fuzzing;
+mod held;
 pub mod hostile;
 pub mod hosts;
 pub mod ims;

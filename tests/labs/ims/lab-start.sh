@@ -17,13 +17,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${LAB_HOST:=127.0.0.1}" "${LAB_DOMAIN:=ims.test}" "${LAB_MAX_EXPIRES:=7200}" "${LAB_DEBUG:=2}"
 mkdir -p "$LAB_DIR/icscf-db" "$LAB_DIR/pcscf-db"
 LAB_DIR=$(cd "$LAB_DIR" && pwd)
-if [ -f "$LAB_DIR/pids" ]; then echo "already running in $LAB_DIR" >&2; exit 1; fi
-
-mpath=""
-for d in /usr/lib/*/kamailio/modules /usr/lib/kamailio/modules /usr/lib64/kamailio/modules; do
-    [ -f "$d/ims_icscf.so" ] && mpath=$d && break
-done
-[ -n "$mpath" ] || { echo "kamailio's IMS modules not found: run tests/run, which installs them" >&2; exit 1; }
+. "$here/../lab.sh"
+claim
+mpath=$(modules ims_icscf.so)
 
 # 40 ports in a row, below the range from which systems take the ports of outgoing connections
 : "${LAB_PORTS:=$(python3 "$here/py/ports.py" "$LAB_HOST" 40)}"
@@ -64,11 +60,6 @@ LAB_AS_PORT=$as
 LAB_HSS_CONTROL_PORT=$control
 ENV
 
-start() { # name, command
-    name=$1; shift
-    "$@" > "$LAB_DIR/$name.log" 2>&1 < /dev/null &
-    echo "$name $!" >> "$LAB_DIR/pids"
-}
 start hss python3 "$here/py/hss.py" --listen "$LAB_HOST:$hss" --control "$LAB_HOST:$control" --users "$LAB_DIR/users.json"
 for node in as scscf icscf pcscf; do
     mkdir -p "$LAB_DIR/rt-$node"
@@ -80,12 +71,7 @@ if ! python3 "$here/py/ready.py" "$LAB_HOST" "$control" "$LAB_DIR/pids" as=$as s
         echo "--- log of $node" >&2
         grep -E 'ERROR|CRITICAL|Traceback|Error' "$LAB_DIR/$node.log" | head -5 >&2 || true
     done
-    "$here/lab-stop.sh" "$LAB_DIR"
+    "$labs/lab-stop.sh" "$LAB_DIR"
     exit 1
 fi
-cat "$LAB_DIR/lab.env"
-if [ "${1:-}" = --hold ]; then
-    echo ready
-    cat > /dev/null
-    exec "$here/lab-stop.sh" "$LAB_DIR"
-fi
+tell "${1:-}"

@@ -35,9 +35,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 : "${LAB_WORKERS:=2}"
 mkdir -p "$LAB_DIR/tls" "$LAB_DIR/rt"
 LAB_DIR=$(cd "$LAB_DIR" && pwd)
-if [ -f "$LAB_DIR/lab.pid" ] && kill -0 "$(cat "$LAB_DIR/lab.pid")" 2>/dev/null; then
-    echo "already running in $LAB_DIR" >&2; exit 1
-fi
+. "$here/../lab.sh"
+claim
+mpath=$(modules presence_conference.so)
 
 # free ports: all four are bound at once, so that they differ
 ports=$(python3 - "$LAB_HOST" <<'PY'
@@ -56,12 +56,6 @@ read -r p1 p2 p3 p4 <<EOF
 $ports
 EOF
 : "${LAB_SIP_PORT:=$p1}" "${LAB_TLS_PORT:=$p2}" "${LAB_HTTP_PORT:=$p3}" "${LAB_HTTPS_PORT:=$p4}"
-
-mpath=""
-for d in /usr/lib/*/kamailio/modules /usr/lib/kamailio/modules /usr/lib64/kamailio/modules; do
-    [ -d "$d" ] && mpath=$d && break
-done
-[ -n "$mpath" ] || { echo "kamailio modules not found: run tests/run, which installs them" >&2; exit 1; }
 
 # certificates: a lab CA and a server certificate for the host and the domain
 if [ ! -s "$LAB_DIR/tls/server.pem" ]; then
@@ -128,10 +122,8 @@ LAB_HTTPS_PORT=$LAB_HTTPS_PORT
 LAB_CA=$LAB_DIR/tls/ca.pem
 ENV
 
-kamailio -DD -E -f "$LAB_DIR/kamailio.cfg" -Y "$LAB_DIR/rt" \
-    -w "$LAB_DIR" -m "$LAB_SHM_MB" -M 16 $defs > "$LAB_DIR/kamailio.log" 2>&1 < /dev/null &
+start kamailio kamailio -DD -E -f "$LAB_DIR/kamailio.cfg" -Y "$LAB_DIR/rt" -w "$LAB_DIR" -m "$LAB_SHM_MB" -M 16 $defs
 pid=$!
-echo "$pid" > "$LAB_DIR/lab.pid"
 
 # up when its HTTP side answers; one process asks until then. A process that fails to start takes the others down a
 # moment after they have begun to answer, so the log is read once more before the lab is called ready.
@@ -159,12 +151,7 @@ PY
 then
     echo "kamailio did not come up; log of $LAB_DIR:" >&2
     tail -20 "$LAB_DIR/kamailio.log" >&2
-    kill "$pid" 2>/dev/null || true
+    "$labs/lab-stop.sh" "$LAB_DIR"
     exit 1
 fi
-cat "$LAB_DIR/lab.env"
-if [ "${1:-}" = --hold ]; then
-    echo ready
-    cat > /dev/null
-    exec "$here/lab-stop.sh" "$LAB_DIR"
-fi
+tell "${1:-}"

@@ -9,7 +9,7 @@ if [ -f "$d/pids" ]; then
     while read -r _ pid; do kill "$pid" 2>/dev/null || true; done < "$d/pids"
     n=0
     while read -r _ pid; do
-        while running "$pid" && [ $n -lt 60 ]; do sleep 0.05; n=$((n + 1)); done
+        while running "$pid" && [ $n -lt 100 ]; do sleep 0.05; n=$((n + 1)); done
         if running "$pid"; then   # its children share no group of their own: name them
             kids=$(ps -o pid= --ppid "$pid" 2>/dev/null || true)
             kill -9 "$pid" $kids 2>/dev/null || true
