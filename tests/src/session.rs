@@ -1,6 +1,7 @@
 //! The other side of an IM session, played message by message over a real socket: for what the embedded IM server does not do
 //! (RFC 3261 §12…15).
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::kit::message::{Message, param, uri_of};
@@ -20,6 +21,8 @@ pub struct PlayedFocus {
     peer: String,
     calls: bool,
     cseq: u32,
+    /// Requests that came while an answer was waited for, oldest first.
+    kept: VecDeque<Message>,
 }
 
 impl PlayedFocus {
@@ -31,6 +34,7 @@ impl PlayedFocus {
             peer: String::new(),
             calls: false,
             cseq: 0,
+            kept: VecDeque::new(),
         }
     }
 
@@ -61,6 +65,32 @@ impl PlayedFocus {
     /// # Panics
     /// When none comes.
     pub fn expect_that(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {
+        while let Some(message) = self.kept.pop_front() {
+            if matches(&message) {
+                return message;
+            }
+        }
+        self.receive(what, matches, |_| {})
+    }
+
+    /// The answer for which `matches` is true; requests that come meanwhile are kept for later.
+    fn expect_answer(&mut self, what: &str, matches: impl Fn(&Message) -> bool) -> Message {
+        let mut kept = std::mem::take(&mut self.kept);
+        let answer = self.receive(what, matches, |message| {
+            if message.status().is_none() {
+                kept.push_back(message.clone());
+            }
+        });
+        self.kept = kept;
+        answer
+    }
+
+    fn receive(
+        &mut self,
+        what: &str,
+        matches: impl Fn(&Message) -> bool,
+        mut pass: impl FnMut(&Message),
+    ) -> Message {
         let deadline = Instant::now() + PATIENCE;
         let mut passed = Vec::new();
         loop {
@@ -70,6 +100,7 @@ impl PlayedFocus {
             if matches(&message) {
                 return message;
             }
+            pass(&message);
             passed.push(message.first);
         }
     }
@@ -214,7 +245,7 @@ impl PlayedFocus {
             message.status().is_some_and(|status| status >= 200)
                 && message.get("CSeq").map(str::to_owned) == cseq
         };
-        self.expect_that("answer", answers)
+        self.expect_answer("answer", answers)
     }
 
     /// Accepts a SUBSCRIBE and notifies of these users; the dialog is the SUBSCRIBE's own.
@@ -277,7 +308,7 @@ impl PlayedFocus {
         self.wire.send(&notify, Some(&peer));
         let number = format!("{cseq} NOTIFY");
         let call_id = notify.get("Call-ID").map(str::to_owned);
-        self.expect_that("answer to NOTIFY", move |message| {
+        self.expect_answer("answer to NOTIFY", move |message| {
             message.get("CSeq") == Some(&number)
                 && message.get("Call-ID").map(str::to_owned) == call_id
         })

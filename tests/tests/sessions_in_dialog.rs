@@ -176,10 +176,10 @@ fn a_session_is_refreshed_by_update() {
         first.body.is_empty() && first.get("Contact").is_some(),
         "{first:#?}"
     );
-    focus.answer(&first, 422, &[("Min-SE", "3")]);
+    focus.answer(&first, 422, &[("Min-SE", "6")]);
     let second = focus.expect_that("another UPDATE", |m| m.cseq() > first.cseq());
-    assert_eq!(second.get("Session-Expires"), Some("3;refresher=uac"));
-    focus.answer(&second, 200, &[("Session-Expires", "3;refresher=uac")]);
+    assert_eq!(second.get("Session-Expires"), Some("6;refresher=uac"));
+    focus.answer(&second, 200, &[("Session-Expires", "6;refresher=uac")]);
     let third = focus.expect_that("the next UPDATE", |m| m.cseq() > second.cseq());
     // Not now: it is tried once more before the time is over.
     focus.answer(&third, 500, &[]);
@@ -222,7 +222,7 @@ fn a_session_is_refreshed_by_invite() {
 #[test]
 fn a_session_that_nobody_refreshes_is_left() {
     let mut stage = Stage::new(Wire::Udp);
-    let (mut session, _) = stage.call(&[("Session-Expires", "3;refresher=uas")]);
+    let (mut session, _) = stage.call(&[("Session-Expires", "1800;refresher=uas")]);
     let refresh = [
         ("Supported", "timer"),
         ("Session-Expires", "1;refresher=uac"),
