@@ -9,6 +9,7 @@ mod line;
 mod model;
 mod panel;
 pub(crate) mod request;
+mod table;
 mod terminal;
 #[cfg(test)]
 mod tests;
