@@ -4,12 +4,15 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::Duration;
 
+use rollmark::core::digest::Credentials;
 use rollmark::core::subscription::Cause;
 use rollmark::{Account, Conference, What};
 use rollmark_im_server::{Conference as Room, ImServer, Settings, User};
 use rollmark_tests::hostile::Scene;
 use rollmark_tests::kit::message::{Message, param};
 use rollmark_tests::kit::wire::Transport as Wire;
+use rollmark_tests::kit::{ROOM, digest};
+use rollmark_tests::scripted::{Scripted, accepted};
 use rollmark_ua::{Transport, UserAgent};
 
 /// How long something that must come is waited for.
@@ -223,4 +226,78 @@ fn a_notify_that_comes_again_late_is_answered_as_before() {
         assert_eq!(scene.delivered(&older, PATIENCE), Some(200));
     }
     assert!(!scene.has_told("sip:room@example.org", "deviation"));
+}
+
+/// SUB-12, RFC 7616 §3.3, §3.4: a nonce is used again with the next count, and a stale one is renewed with the same password, unseen by the
+/// user; over UDP and TCP.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nonce_is_counted_and_renewed() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut version = 0;
+        let script = move |asked: &Message, here: &str| {
+            let challenge = |nonce: &str, more: &str| {
+                let value = format!(
+                    "Digest realm=\"example.org\", nonce=\"{nonce}\", qop=\"auth\", algorithm=MD5{more}"
+                );
+                vec![asked.response(401, "focus").with("WWW-Authenticate", value)]
+            };
+            let credentials = asked.get("Authorization").unwrap_or_default();
+            let is = |nonce: &str, count: &str| {
+                let proves = credentials.contains(&format!("nonce=\"{nonce}\""))
+                    && credentials.contains(&format!("nc={count}"));
+                if proves {
+                    digest::check(asked, "alice", "wonderland", nonce);
+                }
+                proves
+            };
+            match version {
+                _ if credentials.is_empty() => return challenge("first", ""),
+                0 if is("first", "00000001") => {}
+                1 if is("first", "00000002") => {}
+                2 if is("first", "00000003") => return challenge("second", ", stale=true"),
+                2 if is("second", "00000001") => {}
+                3 if is("second", "00000002") => {}
+                _ => return vec![asked.response(403, "focus")],
+            }
+            version += 1;
+            let users = ["bob", "carol", "dave", "erin"];
+            let users = users.get(..version as usize).unwrap_or(&users);
+            accepted(asked, here, version, users)
+        };
+        let server = match transport {
+            Transport::Udp => Scripted::udp(script).await,
+            _ => Scripted::tcp(None, script).await,
+        };
+        let settings = rollmark_ua::Settings {
+            server: Some(server.address.to_string()),
+            transport,
+            ca: None,
+        };
+        let mut account = Account::new("sip:alice@example.org");
+        account.credentials = Some(Credentials {
+            username: "alice".into(),
+            password: "wonderland".to_owned().into(),
+        });
+        let phone = UserAgent::start(settings, account)
+            .await
+            .expect("ezk starts");
+        let mut conference = phone.conferences.subscribe(ROOM).await.expect("a SIP URI");
+        told(
+            &mut conference,
+            |what| matches!(what, What::Roster(rows) if rows.len() == 1),
+        )
+        .await;
+        for user in ["carol", "dave", "erin"] {
+            let entity = format!("sip:{user}@example.org");
+            phone.conferences.network_changed();
+            told(&mut conference, |what| {
+                assert!(
+                    !matches!(what, What::State(state) if state.why.is_some()),
+                    "nothing of it is told: {what:?}"
+                );
+                matches!(what, What::Joined(row) if row.user.entity() == entity)
+            })
+            .await;
+        }
+    }
 }

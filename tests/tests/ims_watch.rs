@@ -111,6 +111,25 @@ fn joins_leaves_marks_refresh_and_end_by_digest_over_tcp() {
     see_it_all(&lab, "bob", &lab.pcscf(), &["--transport", "tcp"]);
 }
 
+/// IMS-05 over TCP: its own registration is watched up to its end, whose NOTIFY comes beside the answer to REGISTER; the binding goes,
+/// each time.
+#[test]
+fn the_registration_is_watched_over_tcp_to_its_end() {
+    let lab = ImsLab::start(&[]);
+    lab.publish(ROOM, &[("bob", "connected")]);
+    let more = ["--transport", "tcp", "--reg-event"];
+    for _ in 0..3 {
+        let mut watch = Watch::start(&args(&lab, ROOM, "alice", &lab.pcscf(), &more));
+        watch.wait_for("the first roster", |e| e["event"] == "roster");
+        watch.interrupt();
+        let outcome = watch.finish();
+        assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+        assert_eq!(outcome.stderr, [""; 0]);
+        lab.wait_deregistered("alice@ims.test");
+    }
+    lab.wait_received("scscf", "SUBSCRIBE", |m| values(m, "Event") == ["reg"]);
+}
+
 /// Ends with one line; the binding goes.
 fn refused(lab: &ImsLab, room: &str, who: &str) -> Outcome {
     let outcome = Watch::start(&args(lab, room, who, &lab.pcscf(), &[])).finish();

@@ -42,6 +42,7 @@
 //! exporter is hooked in. What is logged goes through `tracing`, and names nobody.
 
 mod conferences;
+mod contact;
 mod documents;
 mod driver;
 mod messages;
@@ -56,6 +57,7 @@ mod session;
 mod source;
 
 pub use conferences::{Conference, Conferences, Event, SubscribeError};
+pub use contact::{local_ip_towards, name_contact};
 pub use documents::{DocumentNews, Documents};
 pub use messages::{Message, Passed};
 pub use port::{Answering, Offered, Port, Reporter};

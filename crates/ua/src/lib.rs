@@ -8,14 +8,14 @@ mod registration;
 pub mod session;
 mod tls;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ezk_sip_core::Endpoint;
 use rollmark::core::host::SendFailure;
 use rollmark::record::Recorder;
-use rollmark::{Account, Conferences, Registration};
+use rollmark::{Account, Conferences, Registration, local_ip_towards};
 use rollmark_ezk::{ConferencePlugin, Connections, Requests};
 use tokio::sync::mpsc;
 
@@ -257,10 +257,5 @@ async fn local_ip(server: Option<&str>) -> Result<IpAddr, StartError> {
     } else {
         Ipv6Addr::UNSPECIFIED.into()
     };
-    // Connecting a UDP socket sends nothing; the system chooses the address it would send from.
-    let chosen = UdpSocket::bind((any, 0)).and_then(|socket| {
-        socket.connect(address)?;
-        socket.local_addr()
-    });
-    Ok(chosen.map_or(any, |local| local.ip()))
+    Ok(local_ip_towards(address).unwrap_or(any))
 }

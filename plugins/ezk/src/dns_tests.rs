@@ -241,3 +241,26 @@ async fn a_dead_server_is_followed_by_the_next() {
         "{second}"
     );
 }
+
+/// SEC-03, IMS-32: over a connection the very connection counts, so a datagram from the same address is foreign; over UDP it is the
+/// address of the next hop that counts.
+#[tokio::test]
+async fn a_message_is_judged_by_the_way_it_came() {
+    let (endpoint, _conferences, requests) = endpoint(Vec::new()).await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a port");
+    let server = listener.local_addr().expect("it is bound");
+    let way = async |uri: &str| match requests.flow(&endpoint, uri).await {
+        Ok(flow) => flow,
+        Err(error) => panic!("{uri}: {error:?}"),
+    };
+    let udp = SipUri::from_str("sip:127.0.0.9:5060").expect("a URI");
+    let (udp, _) = endpoint.select_transport(&udp).await.expect("the socket");
+    let judged = |from: [u8; 4]| requests.judge(&udp, (from, 5060).into());
+    assert_eq!(judged([127, 0, 0, 1]), rollmark::Flow::Unknown);
+    way(&format!("sip:{server};transport=tcp")).await;
+    assert_eq!(judged([127, 0, 0, 1]), rollmark::Flow::Foreign);
+    way("sip:127.0.0.2:5060").await;
+    assert_eq!(judged([127, 0, 0, 1]), rollmark::Flow::Foreign);
+    assert_eq!(judged([127, 0, 0, 2]), rollmark::Flow::Registered);
+}

@@ -1,10 +1,11 @@
 //! A flow: the way to one next hop, over a connection of the plugin's own or a transport of ezk's (RFC 3261 §18.1.1).
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 
 use bytesstr::BytesStr;
 use ezk_sip_core::transport::{TargetTransportInfo, TpHandle, TransportState};
 use ezk_sip_types::host::{Host, HostPort};
+use rollmark::local_ip_towards;
 
 use crate::stream::{Connection, Kind};
 
@@ -98,23 +99,11 @@ impl EzkFlow {
     fn local(&self) -> SocketAddr {
         let mut address = self.transport.bound();
         if address.ip().is_unspecified()
-            && let Some(ip) = local_ip_towards(self.destination)
+            && let Ok(ip) = local_ip_towards(self.destination)
         {
             address.set_ip(ip);
         }
         // Without the scope of a link-local address, which no URI can have.
         SocketAddr::new(address.ip(), address.port())
     }
-}
-
-/// The local address that the system would send from. Connecting a UDP socket sends nothing.
-fn local_ip_towards(destination: SocketAddr) -> Option<IpAddr> {
-    let any: SocketAddr = if destination.is_ipv4() {
-        ([0, 0, 0, 0], 0).into()
-    } else {
-        ([0u16; 8], 0).into()
-    };
-    let socket = UdpSocket::bind(any).ok()?;
-    socket.connect(destination).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }

@@ -7,15 +7,12 @@ use std::time::Duration;
 use ezk_sip_core::transaction::{ClientTsx, TsxResponse};
 use ezk_sip_core::{Endpoint, Error};
 use ezk_sip_types::CodeKind;
-use rollmark::core::header::Address;
 use rollmark::core::host::Action;
-use rollmark::core::message::Request;
-use rollmark::core::uri::Uri;
 use rollmark::{Port, Redacted};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use crate::flow::{EzkFlow, Flow};
+use crate::flow::EzkFlow;
 use crate::requests::Requests;
 
 /// T1 and T2 of RFC 3261 §17.1.2.2.
@@ -85,30 +82,4 @@ pub(crate) async fn finish(mut client: ClientTsx, flow: &EzkFlow) -> Result<TsxR
             }
         }
     }
-}
-
-/// Fills the Contact that the account left open with the address of the flow (SUB-09).
-pub(crate) fn name_contact(request: &mut Request, flow: &Flow) {
-    let Some(rest) = request
-        .headers
-        .get("Contact")
-        .and_then(|contact| contact.strip_prefix("<>"))
-        .map(str::to_owned)
-    else {
-        return;
-    };
-    let user = request
-        .headers
-        .get("From")
-        .and_then(Address::parse)
-        .and_then(|from| Uri::parse(&from.uri).ok())
-        .and_then(|uri| uri.user().map(str::to_owned))
-        .unwrap_or_else(|| "rollmark".into());
-    let contact = flow.contact(&user);
-    // A protected target is told a protected Contact (RFC 3261 §8.1.1.8, SEC-05).
-    let contact = match contact.strip_prefix("sip:") {
-        Some(address) if request.uri.starts_with("sips:") => format!("sips:{address}"),
-        _ => contact,
-    };
-    request.headers.set("Contact", format!("<{contact}>{rest}"));
 }

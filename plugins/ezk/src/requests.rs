@@ -7,7 +7,7 @@ use ezk_sip_core::transport::MessageTpInfo;
 use ezk_sip_core::{Endpoint, Error, IncomingRequest};
 use rollmark::core::host::{Fact, SendFailure, TransactionId};
 use rollmark::core::message::{Request, Response};
-use rollmark::{Redacted, Reporter};
+use rollmark::{Redacted, Reporter, name_contact};
 use tokio::sync::watch;
 
 use crate::flow::{EzkFlow, Flow};
@@ -102,7 +102,7 @@ impl Requests {
         next_hop: &str,
     ) -> Result<Flow, SendFailure> {
         let flow = self.flow(endpoint, next_hop).await?;
-        host::name_contact(request, &flow);
+        name_contact(request, |user| flow.contact(user));
         if flow.is_udp() {
             // What ezk cannot carry is not tried by TCP either: NOTIFYs would come by UDP.
             convert::outgoing(request)?;
@@ -175,6 +175,15 @@ impl Requests {
             return None;
         }
         Some(self.flows.of(&message.transport, message.source))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn judge(
+        &self,
+        transport: &ezk_sip_core::transport::TpHandle,
+        source: std::net::SocketAddr,
+    ) -> rollmark::Flow {
+        self.flows.of(transport, source)
     }
 
     #[cfg(test)]

@@ -29,12 +29,12 @@ impl Flow {
     }
 
     /// The URI at which this flow is reached from its other end, for Contact (RFC 3261 §8.1.1.8).
-    pub(crate) fn contact(self, user: &str, scheme: &str) -> String {
+    pub(crate) fn contact(self, user: &str) -> String {
         let transport = match self.transport {
             Transport::Udp => String::new(),
             other => format!(";transport={}", other.to_string().to_ascii_lowercase()),
         };
-        format!("{scheme}:{user}@{}{transport}", self.local)
+        format!("sip:{user}@{}{transport}", self.local)
     }
 }
 

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rollmark::core::header::{Address, cseq};
+use rollmark::core::header::cseq;
 use rollmark::core::host::{Fact, SendFailure, TransactionId};
 use rollmark::core::message::Request;
-use rollmark::core::uri::Uri;
-use rollmark::{Redacted, Reporter};
+use rollmark::{Redacted, Reporter, name_contact};
 use rsip::{Header, SipMessage};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -100,7 +99,7 @@ impl Requests {
                 return failed(SendFailure::Unreachable);
             }
         };
-        name_contact(&mut request, flow);
+        name_contact(&mut request, |user| flow.contact(user));
         let message = match convert::request_to_rsip(&request) {
             Ok(message) => message,
             Err(error) => {
@@ -239,23 +238,4 @@ fn dressed(mut request: rsip::Request, via: &str) -> SipMessage {
     headers.push(Header::ContentLength((request.body.len() as u32).into()));
     request.headers = headers.into();
     request.into()
-}
-
-/// Fills the Contact that the account left open with the address of the flow (SUB-09).
-fn name_contact(request: &mut Request, flow: Flow) {
-    let contact = request.headers.get("Contact");
-    let Some(rest) = contact.and_then(|contact| contact.strip_prefix("<>")) else {
-        return;
-    };
-    let from = request.headers.get("From").and_then(Address::parse);
-    let uri = from.and_then(|from| Uri::parse(&from.uri).ok());
-    let user = uri.as_ref().and_then(Uri::user).unwrap_or("rollmark");
-    // A protected target is told a protected Contact (RFC 3261 §8.1.1.8, SEC-05).
-    let scheme = if request.uri.starts_with("sips:") {
-        "sips"
-    } else {
-        "sip"
-    };
-    let contact = format!("<{}>{rest}", flow.contact(user, scheme));
-    request.headers.set("Contact", contact);
 }

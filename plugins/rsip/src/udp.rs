@@ -1,10 +1,11 @@
 //! A wire over one UDP socket, for a stack that has nothing else (RFC 3261 §18).
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rollmark::core::uri::{Scheme, Uri};
+use rollmark::local_ip_towards;
 use rsip::{Method, SipMessage, Transport};
 use tokio::net::UdpSocket;
 
@@ -107,16 +108,4 @@ impl Wire for Udp {
         self.socket.send_to(&bytes(message), flow.remote).await?;
         Ok(())
     }
-}
-
-/// The local address that the system would send from. Connecting a UDP socket sends nothing.
-fn local_ip_towards(remote: SocketAddr) -> io::Result<IpAddr> {
-    let any: SocketAddr = if remote.is_ipv4() {
-        ([0, 0, 0, 0], 0).into()
-    } else {
-        ([0u16; 8], 0).into()
-    };
-    let socket = std::net::UdpSocket::bind(any)?;
-    socket.connect(remote)?;
-    Ok(socket.local_addr()?.ip())
 }

@@ -13,9 +13,10 @@ use tokio_rustls::TlsConnector;
 #[cfg(feature = "tls")]
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::connection::{Connection, Kind, Lost};
+use super::connection::{Connection, Kind};
 use super::duct::Ducts;
 use super::resolve::{Candidate, Protocol};
+use super::wire::Lost;
 
 /// What one server may take where there is another.
 const EACH: Duration = Duration::from_secs(4);

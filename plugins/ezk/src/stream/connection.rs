@@ -1,7 +1,6 @@
-//! One connection to a server: requests and their responses by branch (RFC 3261 §17.1.3, §18.1.2), NOTIFYs in the order of the
-//! wire, keep-alives (RFC 5626 §4.4.1).
+//! One connection to a server: requests and their responses by branch (RFC 3261 §17.1.3, §18.1.2).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,82 +12,26 @@ use ezk_sip_core::transaction::TsxKey;
 use ezk_sip_types::Method;
 use rollmark::core::host::{Fact, SendFailure, TransactionId};
 use rollmark::core::message::{Request, Response};
-use rollmark::{Answering, Flow, Reporter};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use rollmark::{Answering, Reporter};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::Instant;
 
-use super::duct::{Duct, Ducts};
-use super::frame::{Frame, FrameFault, Framer};
-use super::message::{self, Message};
+use super::duct::Ducts;
+use super::message;
+use super::wire::{Answerer, End, Lost, Reader, UNANSWERED, write_all};
 
 /// Timer F (RFC 3261 §17.1.2.2).
-const TIMER_F: Duration = Duration::from_secs(32);
-/// A server that takes nothing for so long is gone.
-const WRITE_PATIENCE: Duration = TIMER_F;
-/// Between keep-alives. RFC 5626 §4.4.1 wants no more than 120 s.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// A server that has answered keep-alives before answers within this time (RFC 5626 §4.4.1).
-const PONG_PATIENCE: Duration = Duration::from_secs(10);
-/// A message that is not whole so long after its first byte has a wrong length, or trickles in (SEC-18).
-const WHOLE_WITHIN: Duration = Duration::from_secs(15);
-/// Between looks at what is overdue.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TIMER_F: Duration = Duration::from_secs(32);
 /// Messages that wait to be written; who has one more waits, too (SEC-18), answers included, and then nothing more is read. A
 /// server that reads nothing itself while what it writes is not taken, as many do, would then wait for us as we for it until
-/// [`WRITE_PATIENCE`] is over: a burst of refreshes of all that is watched must not come to that.
+/// the patience with its reading is over: a burst of refreshes of all that is watched must not come to that.
 const OUTBOX: usize = 65_536;
-/// NOTIFYs that wait for their answer; then nothing more is read (SEC-18).
-const UNANSWERED: usize = 256;
-/// Read at a time.
-const PIECE: usize = 16 * 1024;
-
 /// What a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Tcp,
     Tls,
-}
-
-/// Who is told of the end of connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Lost {
-    pub(crate) count: watch::Sender<u64>,
-    pub(crate) reporter: Reporter,
-    /// Servers whose messages were too large, as told.
-    pub(crate) too_large: Arc<Mutex<HashSet<SocketAddr>>>,
-}
-
-impl Lost {
-    fn tell(&self, remote: SocketAddr, end: &End) {
-        let is_size = matches!(end, End::Fault(FrameFault::Head | FrameFault::Body(_)));
-        let mut told = self
-            .too_large
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if is_size && told.insert(remote) {
-            tracing::error!(
-                %remote, why = %end,
-                "the connection was closed: have the server send smaller documents. It is tried again, ever more rarely"
-            );
-        } else {
-            tracing::warn!(%remote, why = %end, "the connection was closed; refreshing on a new one");
-        }
-        drop(told);
-        self.count.send_modify(|count| *count += 1);
-        self.reporter.fact(Fact::FlowLost);
-    }
-}
-
-/// Why a connection ends.
-#[derive(Debug, thiserror::Error)]
-enum End {
-    #[error(transparent)]
-    Fault(#[from] FrameFault),
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    #[error("{0}")]
-    Known(&'static str),
 }
 
 /// A message to be written; the NOTIFY it answers is done with once it is.
@@ -177,6 +120,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
     pub(super) fn remote(&self) -> SocketAddr {
         self.remote
     }
@@ -190,7 +137,7 @@ impl Shared {
     }
 
     /// Takes a response; gives back one that nobody here waits for.
-    fn take(&self, response: Response) -> Option<Response> {
+    pub(super) fn take(&self, response: Response) -> Option<Response> {
         let vias = message::vias(&response.headers);
         // More than one Via: it is for somebody else (RFC 3261 §8.1.3.3).
         let [via] = vias.as_slice() else {
@@ -226,7 +173,7 @@ impl Shared {
     }
 
     /// Requests whose time is over have failed; true when one of them is older than what was heard last.
-    fn overdue(&self, now: Instant, heard: Instant) -> bool {
+    pub(super) fn overdue(&self, now: Instant, heard: Instant) -> bool {
         let mut is_dead = false;
         let mut table = self.table();
         while table.due.front().is_some_and(|(at, _)| *at <= now) {
@@ -295,14 +242,7 @@ impl Connection {
             duct: None,
         };
         let answerer = tokio::spawn(answerer.run(to_answer));
-        let reader = Reader {
-            shared: shared.clone(),
-            outbox: outbox.downgrade(),
-            asked,
-            pinged: None,
-            answers_pings: false,
-            heard: Instant::now(),
-        };
+        let reader = Reader::new(shared.clone(), outbox.downgrade(), asked);
         tokio::spawn(async move {
             let shared = reader.shared.clone();
             let end = tokio::select! {
@@ -421,229 +361,4 @@ impl Connection {
 fn new_branch() -> String {
     // Any method but INVITE and ACK gives the same.
     TsxKey::client(&Method::OPTIONS).branch().to_string()
-}
-
-/// Writes what is sent until the last handle is gone; then, or when it cannot, says why it ends.
-async fn write_all(
-    mut write: impl AsyncWrite + Unpin,
-    mut outbox: mpsc::Receiver<Outgoing>,
-) -> End {
-    let mut batch = Vec::new();
-    loop {
-        if outbox.recv_many(&mut batch, 64).await == 0 {
-            let _ = timeout(PONG_PATIENCE, write.shutdown()).await;
-            return End::Known("nobody uses it any more");
-        }
-        let all = async {
-            match batch.as_slice() {
-                [one] => write.write_all(&one.bytes).await?,
-                many => {
-                    let parts: Vec<&[u8]> = many.iter().map(|one| &*one.bytes).collect();
-                    write.write_all(&parts.concat()).await?;
-                }
-            }
-            write.flush().await
-        };
-        match timeout(WRITE_PATIENCE, all).await {
-            Ok(Ok(())) => batch.drain(..).for_each(|one| drop(one.answers)),
-            Ok(Err(error)) => return error.into(),
-            Err(_) => return End::Known("the server took nothing for 32 s"),
-        }
-    }
-}
-
-/// What came and is to be answered, in its order.
-#[derive(Debug)]
-enum Asked {
-    /// Offered to the plugin; its answer is awaited.
-    Offered(Request, rollmark::Offered),
-    /// For ezk's layers.
-    Foreign(Message),
-}
-
-struct Reader {
-    shared: Arc<Shared>,
-    outbox: mpsc::WeakSender<Outgoing>,
-    asked: mpsc::Sender<Asked>,
-    /// When a keep-alive was sent that is not answered yet.
-    pinged: Option<Instant>,
-    answers_pings: bool,
-    heard: Instant,
-}
-
-impl Reader {
-    /// Reads until the connection ends; says why.
-    async fn run(mut self, mut read: impl AsyncRead + Unpin) -> End {
-        let mut framer = Framer::default();
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut next_ping = Instant::now() + KEEP_ALIVE;
-        let mut begun: Option<Instant> = None;
-        loop {
-            framer.buffer().reserve(PIECE);
-            tokio::select! {
-                length = read.read_buf(framer.buffer()) => match length {
-                    Ok(0) => return io::Error::from(io::ErrorKind::UnexpectedEof).into(),
-                    Ok(_) => self.heard = Instant::now(),
-                    Err(error) => return error.into(),
-                },
-                now = tick.tick() => {
-                    if self.shared.overdue(now, self.heard) {
-                        return End::Known("nothing at all came for 32 s (Timer F)");
-                    }
-                    if self.pinged.is_some_and(|at| self.answers_pings && now > at + PONG_PATIENCE) {
-                        return End::Known("a keep-alive was not answered (RFC 5626)");
-                    }
-                    if begun.is_some_and(|at| now > at + WHOLE_WITHIN) {
-                        return End::Known("a message is incomplete 15 s after its first byte");
-                    }
-                    if now >= next_ping {
-                        next_ping = now + KEEP_ALIVE;
-                        self.pinged.get_or_insert(now);
-                        self.write_line_ends("\r\n\r\n");
-                    }
-                    continue;
-                }
-            }
-            loop {
-                match framer.next() {
-                    Ok(None) => break,
-                    Ok(Some(frame)) => {
-                        begun = None;
-                        if !self.take(frame).await {
-                            return End::Known("the plugin has ended");
-                        }
-                    }
-                    Err(fault) => return fault.into(),
-                }
-            }
-            if framer.buffer().is_empty() {
-                begun = None;
-            } else {
-                begun.get_or_insert(self.heard);
-            }
-        }
-    }
-
-    /// False when nobody answers any more.
-    async fn take(&mut self, frame: Frame) -> bool {
-        let (head, body) = match frame {
-            Frame::Message { head, body } => (head, body),
-            Frame::LineEnd => {
-                self.answers_pings |= self.pinged.take().is_some();
-                return true;
-            }
-            Frame::Ping => {
-                self.write_line_ends("\r\n");
-                return true;
-            }
-        };
-        let message = match Message::read(&head, &body) {
-            Ok(message) => message,
-            Err(fault) => {
-                tracing::warn!(remote = %self.shared.remote, %fault, "it is ignored");
-                return true;
-            }
-        };
-        let asked = match message {
-            Message::Response(response) => match self.shared.take(response) {
-                None => return true,
-                Some(response) => Asked::Foreign(Message::Response(response)),
-            },
-            Message::Request(request) if is_for_the_plugin(&request) => {
-                let offered = self
-                    .shared
-                    .reporter
-                    .request_by(Flow::Registered, request.clone());
-                Asked::Offered(request, offered)
-            }
-            Message::Request(request) => Asked::Foreign(Message::Request(request)),
-        };
-        self.asked.send(asked).await.is_ok()
-    }
-
-    /// Left out when there is much to be written: that shows as well that we live.
-    fn write_line_ends(&self, text: &'static str) {
-        if let Some(outbox) = self.outbox.upgrade() {
-            let _ = outbox.try_send(Outgoing {
-                bytes: Bytes::from_static(text.as_bytes()),
-                answers: None,
-            });
-        }
-    }
-}
-
-fn is_for_the_plugin(request: &Request) -> bool {
-    let to = request.headers.get("To");
-    request.method == "NOTIFY" && to.is_some_and(|to| rollmark::core::header::tag(to).is_some())
-}
-
-struct Answerer {
-    shared: Arc<Shared>,
-    outbox: mpsc::WeakSender<Outgoing>,
-    endpoint: Endpoint,
-    ducts: Ducts,
-    duct: Option<Duct>,
-}
-
-impl Answerer {
-    async fn run(mut self, mut asked: mpsc::Receiver<Asked>) {
-        while let Some(asked) = asked.recv().await {
-            match asked {
-                Asked::Offered(request, offered) => match offered.await {
-                    Some(answer) => {
-                        let bytes = message::response(&request, &answer, self.shared.remote);
-                        self.write(bytes, Some(answer)).await;
-                    }
-                    None => self.pass_on(Message::Request(request)).await,
-                },
-                Asked::Foreign(message) => self.pass_on(message).await,
-            }
-        }
-    }
-
-    async fn write(&self, bytes: Bytes, answers: Option<Answering>) {
-        if let Some(outbox) = self.outbox.upgrade() {
-            // Nobody is there to be answered once it fails.
-            let _ = outbox.send(Outgoing { bytes, answers }).await;
-        }
-    }
-
-    /// Gives ezk what is not for the plugin; what ezk could not read is refused here.
-    async fn pass_on(&mut self, message: Message) {
-        if matches!(message, Message::Response(_)) && self.duct.is_none() {
-            tracing::debug!(remote = %self.shared.remote, "a response to no request is ignored");
-            return;
-        }
-        let duct = match self.duct.take().filter(Duct::is_open) {
-            Some(duct) => duct,
-            None => {
-                let (shared, outbox) = (self.shared.clone(), self.outbox.clone());
-                match Duct::open(&self.endpoint, &self.ducts, shared, outbox).await {
-                    Ok(duct) => duct,
-                    Err(error) => {
-                        tracing::error!(%error, "no way to hand a message on to ezk");
-                        self.refuse(&message, 503).await;
-                        return;
-                    }
-                }
-            }
-        };
-        let passed = duct.pass_on(&self.endpoint, &message);
-        self.duct = Some(duct);
-        if let Err(fault) = passed {
-            tracing::warn!(remote = %self.shared.remote, %fault, "it is refused");
-            self.refuse(&message, 400).await;
-        }
-    }
-
-    async fn refuse(&self, message: &Message, status: u16) {
-        if let Message::Request(request) = message
-            && request.method != "ACK"
-        {
-            let answer = rollmark::core::host::Answer::new(status);
-            let bytes = message::response(request, &answer, self.shared.remote);
-            self.write(bytes, None).await;
-        }
-    }
 }

@@ -9,8 +9,10 @@ mod message;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub(crate) use connect::{ConnectFault, Connecting};
-pub(crate) use connection::{Connection, Kind, Lost, Responses};
+pub(crate) use connection::{Connection, Kind, Responses};
 pub use frame::{MAX_BODY, MAX_HEAD};
 pub(crate) use resolve::{Candidate, Protocol, candidates};
+pub(crate) use wire::Lost;

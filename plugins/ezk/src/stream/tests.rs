@@ -16,8 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::connection::{Connection, Kind, Lost};
+use super::connection::{Connection, Kind};
 use super::duct::Ducts;
+use super::wire::Lost;
 
 /// How long something that must come is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
