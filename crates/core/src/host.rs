@@ -232,6 +232,9 @@ pub enum Fact {
     /// The network changed, a connection was lost, or the machine has slept by a clock that stood still meanwhile:
     /// notifiers must learn anew where to send, and whether they still know us (SUB-09, SW-14).
     FlowLost,
+    /// A message was larger than the host takes, and is lost; of which subscription is not known. What it costs beside, a
+    /// connection for one, is reported by itself.
+    TooLarge,
     /// A dialog host or watching host has no such dialog any more; nothing else comes for it.
     Terminated {
         /// Which dialog.

@@ -293,7 +293,11 @@ impl Flows {
                 !told.insert(destination)
             };
             // ezk's own words; it has no other mark of it.
-            if why.contains("too large") && !known() {
+            let is_size = why.contains("too large");
+            if is_size {
+                reporter.fact(Fact::TooLarge);
+            }
+            if is_size && !known() {
                 tracing::error!(
                     %destination,
                     "the server sent a message of more than 65,535 bytes, which ezk cannot receive over TCP: it closed the \

@@ -26,8 +26,8 @@
 //! # Connections
 //! Over TCP the plugin makes connections of its own ([`Connections`]), because those of ezk-sip-core 0.9 cut the body off a message
 //! whose head came in two reads (about every 8 KiB) and take none over 65,535 bytes. Over them
-//! - a head may have [`MAX_HEAD`] bytes and a body [`MAX_BODY`]; what is longer costs the connection, which the log says once a
-//!   server, with what to do;
+//! - a head may have [`MAX_HEAD`] bytes and a body [`MAX_BODY`]; what is longer costs the connection, which is told by the deviation
+//!   `message-too-large`, and said in the log once a server, with what to do;
 //! - NOTIFYs come in the order of the wire, from servers with `tel:` URIs, too, and whatever their headers hold;
 //! - keep-alives are answered and sent (RFC 5626 §4.4.1); a server that answered them and falls silent is given up, and so is one of
 //!   which nothing is heard for 32 s after a request, or, on Linux and Android, that acknowledges nothing for 40 s;
@@ -57,7 +57,7 @@
 //! | over UDP, drops messages with an escaped quote in a display name, invalid UTF-8 in any header, or a host name with `_` | cannot see them: the gap in the versions shows, and the whole state is asked for |
 //! | over UDP, panics, in the task of that message alone, on a Via that it cannot parse | nothing is lost but that message. With `panic = "abort"` it ends the process: build with unwinding |
 //! | with two UDP sockets, `;transport=udp` in a URI picks the first, of whatever family | gives it the address without that parameter, once it has looked it up |
-//! | over its own connections ([`Connections::of_endpoint`], or TLS without a connector), a message over 65,535 bytes closes the connection | says so in the log, once a server; the subscription is tried ever more rarely |
+//! | over its own connections ([`Connections::of_endpoint`], or TLS without a connector), a message over 65,535 bytes closes the connection | tells it by the deviation `message-too-large`, and says so in the log, once a server; the subscription is tried ever more rarely |
 //! | does not say where UDP messages came from but by address | in IMS mode a NOTIFY over UDP counts from the address of a next hop, over a connection by that very one (SEC-03); else they are matched by Call-ID and both tags, 128 bits each |
 //! | does not shut down an endpoint | the plugin's own tasks end with its last handle |
 //!

@@ -88,6 +88,8 @@ codes! {
     ForeignFlow = "foreign-flow",
     /// A subscription accepted but never notified.
     AcceptedThenSilent = "accepted-then-silent",
+    /// A message larger than the host takes.
+    MessageTooLarge = "message-too-large",
 }
 
 impl fmt::Display for DeviationCode {

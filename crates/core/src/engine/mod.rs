@@ -29,6 +29,7 @@ use core::time::Duration;
 use hashbrown::HashMap;
 
 use crate::account::{Account, AccountId, AccountSettings};
+use crate::conference::DeviationCode;
 use crate::host::{Action, Capabilities, Fact, SubscriptionId, TransactionId};
 use crate::profile::Registration;
 use crate::random::{Random, Token};
@@ -299,6 +300,21 @@ impl Engine {
                         asks
                     });
                     place += usize::from(asks == Some(true));
+                }
+            }
+            Fact::TooLarge => {
+                for id in self.all() {
+                    self.with(now, id, |engine, watch| {
+                        if watch.subscription.expects_notify() {
+                            engine.tell_deviation(
+                                id,
+                                watch,
+                                DeviationCode::MessageTooLarge,
+                                "the server sent a message larger than this softphone takes, perhaps of this conference; what \
+                                 it said is not known: have the server send smaller documents",
+                            );
+                        }
+                    });
                 }
             }
             Fact::Terminated { subscription } => {

@@ -17,7 +17,7 @@ use crate::wall_time::WallTime;
 
 /// Kinds of lines, each of one kind of input.
 #[cfg(test)]
-pub(super) const KINDS: [&str; 25] = [
+pub(super) const KINDS: [&str; 26] = [
     "account",
     "registration",
     "switch",
@@ -38,6 +38,7 @@ pub(super) const KINDS: [&str; 25] = [
     "dialog-response",
     "dialog-failed",
     "flow-lost",
+    "too-large",
     "terminated",
     "request",
     "notification",
@@ -69,6 +70,7 @@ impl Input {
                 Fact::DialogResponse { .. } => "dialog-response",
                 Fact::DialogFailed { .. } => "dialog-failed",
                 Fact::FlowLost => "flow-lost",
+                Fact::TooLarge => "too-large",
                 Fact::Terminated { .. } => "terminated",
             },
             Self::Request { .. } => "request",
@@ -192,6 +194,7 @@ impl Input {
                 failure,
             }),
             "flow-lost" => fact(Fact::FlowLost),
+            "too-large" => fact(Fact::TooLarge),
             "terminated" => fact(Fact::Terminated { subscription }),
             "request" => Self::Request {
                 now,

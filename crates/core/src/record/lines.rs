@@ -291,7 +291,7 @@ fn describe_fact(fact: &mut Fact, block: &mut Block) -> Result<(), Fault> {
             block.fields.value("subscription", subscription)?;
             block.fields.value("failure", failure)
         }
-        Fact::FlowLost => Ok(()),
+        Fact::FlowLost | Fact::TooLarge => Ok(()),
         Fact::Terminated { subscription } => block.fields.value("subscription", subscription),
     }
 }

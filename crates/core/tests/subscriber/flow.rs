@@ -284,3 +284,23 @@ fn a_refresh_that_the_end_overtakes_says_nothing_about_it() {
         "{end:?}"
     );
 }
+
+/// SEC-18: a message that the host could not take is told, once, and changes nothing else.
+#[test]
+fn a_message_too_large_for_the_host_is_told() {
+    let (mut world, _) = World::active();
+    let codes = |world: &World| {
+        let code = |what: &What| match what {
+            What::Deviation { code, .. } => Some(code.as_str()),
+            _ => None,
+        };
+        world.told.iter().filter_map(code).collect::<Vec<_>>()
+    };
+    let before = codes(&world).len();
+    for _ in 0..2 {
+        world.engine.handle_fact(world.now, Fact::TooLarge);
+    }
+    world.pass(FLOW_LOST_PAUSE_MAX);
+    assert!(world.is_quiet());
+    assert_eq!(codes(&world)[before..], ["message-too-large"]);
+}

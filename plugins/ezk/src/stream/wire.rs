@@ -52,6 +52,9 @@ impl Lost {
             .too_large
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if is_size {
+            self.reporter.fact(Fact::TooLarge);
+        }
         if is_size && told.insert(remote) {
             tracing::error!(
                 %remote, why = %end,

@@ -224,6 +224,7 @@ impl Redactor {
                 Fact::Failed { .. }
                 | Fact::DialogFailed { .. }
                 | Fact::FlowLost
+                | Fact::TooLarge
                 | Fact::Terminated { .. } => {}
             },
             Input::Request { request, .. } => self.request(request),

@@ -389,6 +389,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
                 failure,
             }),
             "terminated" => fact(Fact::Terminated { subscription }),
+            "too-large" => fact(Fact::TooLarge),
             "request" => Input::Request {
                 now,
                 flow: [Flow::Unknown, Flow::Registered, Flow::Foreign][usize::from(status % 3)],
