@@ -252,6 +252,17 @@ impl Story {
                 entry.odd.push("what was told meanwhile is missing".into());
                 return Some(entry);
             }
+            Fact::TooLarge => {
+                let mut entry = plain(
+                    "a message is larger than the softphone takes",
+                    "what it said is lost",
+                    "SEC-18",
+                )?;
+                entry
+                    .odd
+                    .push("have the server send smaller documents".into());
+                return Some(entry);
+            }
             Fact::Terminated { .. } => {
                 return plain(
                     "the softphone has ended a dialog",
