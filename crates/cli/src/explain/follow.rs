@@ -17,7 +17,7 @@ use super::message::{Message, Start};
 use super::story::Entry;
 
 /// Subscriptions that are followed at a time; the oldest is forgotten for one more.
-const MAX_SUBSCRIPTIONS: usize = 256;
+pub(super) const MAX_SUBSCRIPTIONS: usize = 256;
 /// Octets of one roster, at most, and of a name that is kept.
 const MAX_ROSTER: usize = 8 * 1024 * 1024;
 const MAX_NAME: usize = 4096;

@@ -6,10 +6,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::capture::{self, Fault, Link, Packet};
+use super::follow::{Follower, MAX_SUBSCRIPTIONS};
 use super::message::{Cutter, Start, in_datagram};
-use super::packet::{Carried, Fragments, Segment, Way};
+use super::packet::{Carried, Fragments, MAX_DATAGRAMS, Segment, Way};
 use super::story::Entry;
-use super::stream::{MAX_WAITING, Streams};
+use super::stream::{MAX_STREAMS, MAX_WAITING, Streams};
 use super::traced::Trace;
 
 const MESSAGE: &[u8] = b"OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=1\r\nFrom: <sip:c@b>;tag=1\r\nTo: <sip:a@b>\r\n\
@@ -269,4 +270,91 @@ fn faults_say_what_is_wrong() {
     let (found, read) = entries(&whole[..whole.len() - 3]);
     assert_eq!((found.len(), read), (1, Err(Fault::Cut(1))));
     assert!(capture::is_capture(&whole));
+}
+
+/// A capture of beginnings without ends fills no memory: of fragments, streams and subscriptions only so many are kept, and
+/// the newest still work.
+#[test]
+fn what_never_ends_is_given_up_for_what_is_newer() {
+    let fragment = |id: u16, offset: u16, more: bool, part: &[u8]| {
+        let mut packet = vec![0x45, 0];
+        packet.extend(((20 + part.len()) as u16).to_be_bytes());
+        packet.extend(id.to_be_bytes());
+        packet.extend(((offset / 8) | (u16::from(more) << 13)).to_be_bytes());
+        packet.extend([64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+        packet.extend(part);
+        packet
+    };
+    let mut payload = vec![0x13, 0xc4, 0x13, 0xce, 0, 24, 0, 0];
+    payload.extend(b"sixteen octets!!");
+    let (one, two) = payload.split_at(16);
+    let mut fragments = Fragments::default();
+    let mut take = |octets: &[u8]| {
+        let packet = Packet {
+            at: Duration::ZERO,
+            link: Link::RawIp,
+            octets,
+            is_short: false,
+        };
+        fragments.take(&packet).is_some()
+    };
+    let count = MAX_DATAGRAMS as u16;
+    for id in 0..=count {
+        assert!(!take(&fragment(id, 0, true, one)));
+    }
+    assert!(!take(&fragment(0, 16, false, two)), "the oldest is kept");
+    assert!(take(&fragment(count, 16, false, two)), "the newest is lost");
+
+    let mut streams = Streams::default();
+    let way = |port: u16| Way {
+        from: std::net::SocketAddr::from(([192, 0, 2, 1], port)),
+        ..way()
+    };
+    let ports = 1..=(MAX_STREAMS as u16 + 1);
+    for port in ports.clone() {
+        let segment = Segment {
+            sequence: 1,
+            syn: false,
+            ends: false,
+            payload: b"x".to_vec(),
+        };
+        streams.take(way(port), segment);
+    }
+    let kept: Vec<u16> = ports.filter(|port| streams.has(&way(*port))).collect();
+    assert_eq!((kept.len(), kept[0]), (MAX_STREAMS, 2));
+
+    let message = |call: usize, method: &str| {
+        let text = format!(
+            "{method} sip:a@b SIP/2.0\r\nVia: v{call}{method}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: {call}\r\n\
+             CSeq: 1 {method}\r\nEvent: conference\r\nExpires: 9\r\nContact: <sip:c@d>\r\nSubscription-State: active\r\n\r\n"
+        );
+        in_datagram(text.as_bytes()).unwrap()
+    };
+    let mut follower = Follower::new(true);
+    for call in 0..=MAX_SUBSCRIPTIONS {
+        follower.take(Duration::ZERO, "a".into(), &message(call, "SUBSCRIBE"));
+    }
+    let mut is_known = |call| {
+        let entry = follower.take(Duration::ZERO, "b".into(), &message(call, "NOTIFY"));
+        !entry
+            .odd
+            .iter()
+            .any(|odd| odd.contains("no SUBSCRIBE of this trace"))
+    };
+    assert!(is_known(MAX_SUBSCRIPTIONS));
+    assert!(!is_known(0));
+}
+
+/// A block that claims to be larger than any is damage, not a reason for a larger buffer; one that is merely large is read.
+#[test]
+fn only_so_large_a_block_is_read() {
+    let large = classic(1, &[vec![0; 1_000_000], udp(MESSAGE)]);
+    let (found, read) = entries(&large);
+    assert_eq!((found.len(), read), (1, Ok(())));
+    let mut endless = classic(1, &[]);
+    endless.extend([0; 8]);
+    endless.extend(u32::MAX.to_le_bytes());
+    endless.extend(u32::MAX.to_le_bytes());
+    endless.resize(endless.len() + 40_000_000, 0);
+    assert_eq!(entries(&endless).1, Err(Fault::Damaged(0)));
 }
