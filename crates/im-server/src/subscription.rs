@@ -320,6 +320,10 @@ fn handle_answer(shared: &Shared, id: &DialogId, cseq: u32, answer: Result<u16, 
         let next = watch.answered(cseq, (200..=299).contains(code));
         subscription.tell(next, documents);
     }
+    let why = match &answer {
+        Ok(code) => code.to_string(),
+        Err(error) => error.to_string(),
+    };
     let ends = match answer {
         Ok(200..=299) => {
             subscription.heard(cseq);
@@ -335,6 +339,7 @@ fn handle_answer(shared: &Shared, id: &DialogId, cseq: u32, answer: Result<u16, 
         tracing::info!(
             call_id = id.call_id,
             cseq,
+            why,
             "NOTIFY failed, subscription removed"
         );
         state.remove(id);
