@@ -21,6 +21,7 @@ pub mod hosts;
 pub mod ims;
 pub mod kit;
 pub mod lab;
+pub mod patient;
 pub mod pcap;
 pub mod pcscf;
 pub mod process;

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Subscribes to a conference and shows its roster live
     Watch(Box<Watch>),
+    /// Checks a SIP or IMS core, a conference server and an XDMS step by step, and says what to do about each fault
+    Doctor(Box<crate::doctor::args::Doctor>),
     /// Applies conference-info documents offline and prints the roster they come to
     Roster(Roster),
     /// Shows the effective block list, fetches documents, asks what an XDMS can do

@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     },
     #[error("XCAP: {0}")]
     Xcap(String),
+    #[error("{0}")]
+    Doctor(String),
     #[error("block list: {0}")]
     BlockList(String),
     #[error(transparent)]

@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod demo;
+mod doctor;
 mod documents;
 mod explain;
 mod fault;
@@ -46,6 +47,7 @@ async fn main() -> ExitCode {
     let result = match args.command {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Watch(watch) => watch::run(&watch).await,
+        Command::Doctor(args) => doctor::run(&args).await,
         Command::Roster(roster) => offline::run(&roster).await,
         Command::Rules(rules) => rules::run(&rules),
         Command::Replay(replay) => replay::run(&replay),

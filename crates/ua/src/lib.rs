@@ -3,6 +3,7 @@
 
 pub mod aka;
 mod dns;
+mod options;
 pub mod register;
 mod registration;
 pub mod session;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use ezk_sip_core::Endpoint;
 use rollmark::core::host::SendFailure;
+use rollmark::core::message::Response;
 use rollmark::record::Recorder;
 use rollmark::{Account, Conferences, Registration, local_ip_towards};
 use rollmark_ezk::{ConferencePlugin, Connections, Requests};
@@ -21,7 +23,7 @@ use tokio::sync::mpsc;
 
 pub use registration::{Feeding, Registering, Status};
 use session::{Caller, Session, SessionLayer, Table};
-pub use tls::TlsError;
+pub use tls::{TlsError, authorities};
 
 /// How SIP messages travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +199,16 @@ impl UserAgent {
         let proxy = self.facts.outbound_proxy.as_deref();
         let proxy = proxy.ok_or(SendFailure::Unreachable)?;
         self.requests.contact(&self.endpoint, proxy, user).await
+    }
+
+    /// Asks what `uri` can do, by way of the outbound proxy where there is one; an answer of whatever status shows that the way
+    /// there works (RFC 3261 §11). Many servers do not answer strangers.
+    ///
+    /// # Errors
+    /// When there is no answer (Timer F: 32 s; give up earlier by dropping this), or the server cannot be reached.
+    pub async fn options(&self, uri: &str) -> Result<Response, SendFailure> {
+        let next_hop = self.facts.outbound_proxy.as_deref().unwrap_or(uri);
+        options::ask(&self.endpoint, &self.requests, uri, next_hop).await
     }
 
     /// Accepts whoever invites from now on, in the name of `caller`; until then an INVITE is answered 480. Several identities may do

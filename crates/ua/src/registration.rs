@@ -1,5 +1,6 @@
 //! The registration of the user agent: carries out what [`crate::register`] decides, on ezk (RFC 3261 §10).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ezk_sip_core::Endpoint;
@@ -17,6 +18,8 @@ use crate::register::{Fault, Output, Registrar, Settings};
 
 /// Faults of answers that are kept for a person, at most.
 const MAX_ODD: usize = 8;
+/// Answers that are kept for a person, at most.
+const MAX_ANSWERS: usize = 8;
 
 /// Where a registration stands.
 #[derive(Clone, Debug)]
@@ -27,6 +30,9 @@ pub struct Status {
     pub fault: Option<(Fault, Option<Duration>)>,
     /// What was wrong in answers that were taken all the same, each once, the first eight.
     pub odd: Vec<AnswerFault>,
+    /// Final responses to REGISTER as they came, the last eight, oldest first: challenges among them. They say who answered, and
+    /// what a fault does not.
+    pub answers: Vec<Arc<Response>>,
 }
 
 /// An account that is told what is known of a registration. Dropping this changes nothing.
@@ -74,6 +80,7 @@ impl Registering {
             facts: registrar.facts().clone(),
             fault: None,
             odd: Vec::new(),
+            answers: Vec::new(),
         });
         let identity = Uri::parse(&settings.identity).ok();
         let user = identity
@@ -216,7 +223,18 @@ impl Task {
     fn answered(&mut self, answer: Result<Response, SendFailure>) {
         let now = self.started.elapsed();
         match answer {
-            Ok(response) => self.registrar.handle_response(now, &response),
+            Ok(response) => {
+                let response = Arc::new(response);
+                // Seen by who is told next what it came to.
+                self.status.send_if_modified(|status| {
+                    if status.answers.len() == MAX_ANSWERS {
+                        status.answers.remove(0);
+                    }
+                    status.answers.push(response.clone());
+                    false
+                });
+                self.registrar.handle_response(now, &response);
+            }
             Err(failure) => self.registrar.handle_failure(now, failure),
         }
     }
@@ -312,7 +330,7 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// # Panics
 /// When the system has no source of randomness, as the plugin itself does.
-fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
     getrandom::fill(&mut octets).expect("the system has a source of randomness");
     octets

@@ -35,8 +35,11 @@ pub enum TlsError {
     Protocol(#[from] rustls::Error),
 }
 
-/// A connector that trusts the authorities of a file and nobody else.
-pub(crate) fn connector(ca: Option<&Path>) -> Result<TlsConnector, TlsError> {
+/// The authorities of a PEM file, which alone may sign the SIP server's certificate.
+///
+/// # Errors
+/// When none was given, or the file is not one of certificates.
+pub fn authorities(ca: Option<&Path>) -> Result<RootCertStore, TlsError> {
     let path = ca.ok_or(TlsError::NoAuthority)?;
     let unreadable = |error| TlsError::Unreadable {
         path: path.to_owned(),
@@ -51,6 +54,12 @@ pub(crate) fn connector(ca: Option<&Path>) -> Result<TlsConnector, TlsError> {
             path: path.to_owned(),
         });
     }
+    Ok(roots)
+}
+
+/// A connector that trusts the authorities of a file and nobody else.
+pub(crate) fn connector(ca: Option<&Path>) -> Result<TlsConnector, TlsError> {
+    let roots = authorities(ca)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -379,6 +379,7 @@ fn the_sample_is_a_configuration() {
         .collect();
     for words in [
         "watch",
+        "doctor",
         "demo",
         "roster d.xml",
         "match a b",
@@ -389,7 +390,10 @@ fn the_sample_is_a_configuration() {
         "block sip:b@x --block-list b.txt",
         "unblock sip:b@x --block-list b.txt",
     ] {
-        let conference = if words == "watch" { " sip:room@x" } else { "" };
+        let conference = match words {
+            "watch" | "doctor" => " sip:room@x",
+            _ => "",
+        };
         options(&format!("{words}{conference}"), &text);
         options(words, &all);
     }
