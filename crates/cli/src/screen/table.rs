@@ -37,9 +37,9 @@ fn columns(width: u16, model: &Model) -> Vec<Column> {
             vec![("STATUS", 14), ("ROLE", 16), ("JOINED", 12), ("DEVICES", 7)],
             true,
         ),
-        78.. => (vec![("STATUS", 11), ("ROLE", 11), ("JOINED", 10)], true),
+        78.. => (vec![("STATUS", 12), ("ROLE", 11), ("JOINED", 10)], true),
         60.. if left => (vec![("HOW", 9)], true),
-        60.. => (vec![("STATUS", 11)], true),
+        60.. => (vec![("STATUS", 12)], true),
         48.. => (Vec::new(), true),
         _ => (Vec::new(), false),
     };
