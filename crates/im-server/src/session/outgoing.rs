@@ -173,7 +173,6 @@ pub(crate) async fn invite(
     dialog.route.reverse();
     let ack = in_dialog(&dialog, Method::ACK, 1);
     let flow = dialog.flow.clone();
-    acknowledge(endpoint, &ack, &flow).await;
     // One row for the call and the session.
     let focus = Focus::new(shared.clone(), key.clone());
     let _ = focus.change(|conference| {
@@ -193,6 +192,8 @@ pub(crate) async fn invite(
         dialog,
         JoiningMethod::DialedOut,
     );
+    // The session is known before its ACK: a BYE may follow that at once.
+    acknowledge(endpoint, &ack, &flow).await;
     let endpoint = endpoint.clone();
     tokio::spawn(async move {
         // Each 2xx that comes again wants its ACK again.
