@@ -46,20 +46,11 @@ pub(crate) struct Options {
 
 /// Runs it and prints what came of it.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let result = runtime
-        .map_err(Fault::from)
-        .and_then(|runtime| runtime.block_on(measure(options)));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: scale: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = process::runtime().map_err(Fault::from);
+    process::ended(
+        "scale",
+        runtime.and_then(|runtime| runtime.block_on(measure(options))),
+    )
 }
 
 async fn measure(options: &Options) -> Result<(), Fault> {

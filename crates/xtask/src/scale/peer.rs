@@ -9,6 +9,7 @@ use rollmark_im_server::{Conference, Focus, ImServer, Settings, User};
 
 use super::Fault;
 use crate::other_self::OtherSelf;
+use crate::process;
 
 /// `cargo xtask scale-peer`.
 #[derive(Debug, Args)]
@@ -26,20 +27,11 @@ pub(crate) fn room(number: usize) -> String {
 
 /// Serves until standard input ends.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    match serve(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: IM server: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    process::ended("IM server", serve(options))
 }
 
 fn serve(options: &Options) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = process::runtime()?;
     let _guard = runtime.enter();
     let settings = Settings {
         max_expires: options.life,

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use crate::other_self::OtherSelf;
+use crate::process;
 use crate::scale::Fault;
 
 /// Life of a subscription in seconds.
@@ -57,20 +58,11 @@ pub(crate) struct Options {
 
 /// Runs it and prints what came of it.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let result = runtime
-        .map_err(Fault::from)
-        .and_then(|runtime| runtime.block_on(soak(options)));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: soak: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = process::runtime().map_err(Fault::from);
+    process::ended(
+        "soak",
+        runtime.and_then(|runtime| runtime.block_on(soak(options))),
+    )
 }
 
 async fn soak(options: &Options) -> Result<(), Fault> {

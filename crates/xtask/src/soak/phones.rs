@@ -28,20 +28,11 @@ pub(crate) struct Options {
 
 /// Watches until standard input ends.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    match watch(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => {
-            eprintln!("xtask: user agents: {fault}");
-            ExitCode::FAILURE
-        }
-    }
+    process::ended("user agents", watch(options))
 }
 
 fn watch(options: &Options) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime = process::runtime()?;
     let mut rosters = Vec::new();
     let phones = runtime.block_on(async {
         let phones = [
